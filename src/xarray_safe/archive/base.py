@@ -1,0 +1,154 @@
+"""What every archive has in common: a sorted list of names, finding in it, pickling as a description."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from xarray_safe.archive.listing import Listing
+from xarray_safe.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Request = tuple[str, int, int | None]
+"""A range of bytes of a file: name, start, stop (None: the end)."""
+
+
+class Archive:
+    """The files of one product; implements `xarray_safe.mapping.Files`.
+
+    An archive holds no handle: every read opens, reads and closes (3 µs on a local disk). So there is nothing
+    to leak, any number of threads may read, it survives fork, pickles as a path, and one may go on reading
+    after `close`, which only drops what is remembered to read faster.
+
+    Parameters
+    ----------
+    url
+        Absolute path, or URL, of the product's folder or zip.
+    """
+
+    local: bool = True
+    """Whether reading needs no network."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @property
+    def name(self) -> str:
+        """Product name as the folder (or the zip without a folder in it) has it, e.g. ``S2B_MSIL2A_…_20241115T125542``.
+
+        Users rename files: it is a label, not a fact.
+        """
+        raise NotImplementedError
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all files, sorted."""
+        return self._listing.names
+
+    @cached_property
+    def _listing(self) -> Listing:
+        return Listing(self._list(), self.url)
+
+    def _list(self) -> Iterable[str]:
+        """Names of all files, in any order."""
+        raise NotImplementedError
+
+    def find(self, pattern: str) -> list[str]:
+        """Names that match a pattern, sorted.
+
+        Parameters
+        ----------
+        pattern
+            A name in which ``*`` stands for any characters but ``/``. There are no other wildcards, and a
+            difference of case is a difference.
+        """
+        return self._listing.find(pattern)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return name in self._listing
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """Bytes ``start:stop`` of a file (fewer only at its end).
+
+        Parameters
+        ----------
+        name
+            Name of the file, relative to the product's folder.
+        start, stop
+            Range of the uncompressed bytes, neither negative; to the end by default.
+
+        Raises
+        ------
+        MissingFile
+            There is no such file.
+        CorruptFile
+            The file was cut short, changed while open, or has another checksum than the zip says (checked when
+            a whole member is read).
+        """
+        return self.read_many([(name, start, stop)])[0]
+
+    def read_many(self, requests: list[Request]) -> list[bytes]:
+        """Several ranges, in the order asked for; see `read`. Remote archives fetch them at once."""
+        raise NotImplementedError
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes, uncompressed."""
+        raise NotImplementedError
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Key that is the same in every process and changes when the file does (path, size, mtime)."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Drop what is remembered to read faster. There are no handles, so reading goes on working afterwards."""
+
+    def __enter__(self) -> Self:
+        """Give the archive itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close."""
+        self.close()
+
+    def _key(self) -> tuple[str | int, ...]:
+        """Plain values from which the same archive can be opened elsewhere."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both read the same files."""
+        return type(self) is type(other) and isinstance(other, Archive) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Agree with ``==``."""
+        return hash((type(self).__name__, self._key()))
+
+    def __dask_tokenize__(self) -> tuple[str | int, ...]:
+        """Name the content: the same in every process, another once the product was replaced."""
+        return (type(self).__name__, *self._key())
+
+    def __repr__(self) -> str:
+        """Name type and path."""
+        return f"{type(self).__name__}({self.url!r})"
+
+
+def check_range(name: str, start: int, stop: int | None, size: int) -> tuple[int, int]:
+    """Give the part of a range that lies inside a file of `size` bytes.
+
+    Raises
+    ------
+    InvalidArgument
+        Either end is negative.
+    """
+    if start < 0 or (stop is not None and stop < 0):
+        raise InvalidArgument(f"range {start}:{stop} of {name}: neither end may be negative")
+    stop = size if stop is None else min(stop, size)
+    return min(start, stop), stop
+
+
+def by_name(requests: list[Request]) -> Iterable[tuple[str, list[Request]]]:
+    """Group neighbouring requests for the same file."""
+    return ((name, list(group)) for name, group in itertools.groupby(requests, key=lambda request: request[0]))

@@ -1,0 +1,109 @@
+"""A product as a folder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from xarray_safe.archive.base import Archive, Request, by_name, check_range
+from xarray_safe.archive.local import LocalFile
+from xarray_safe.errors import CorruptFile, MissingFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEPTH = 12
+"""Folders inside folders that are looked into; a SAFE has five, and a link may lead round in a circle."""
+
+
+class FolderArchive(Archive):
+    """A `.SAFE` folder on a local disk.
+
+    Every file is held to the size and time that it had when it was first looked at.
+
+    Parameters
+    ----------
+    path
+        Absolute path of the folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._files: dict[str, LocalFile] = {}
+
+    @property
+    def name(self) -> str:
+        """Product name as the folder has it."""
+        return without_suffix(os.path.basename(self.url), ".safe")
+
+    def _list(self) -> Iterator[str]:
+        return _walk(self.url, "", _DEPTH)
+
+    def _file(self, name: str) -> LocalFile:
+        file = self._files.get(name)
+        if file is None:
+            if ".." in name.replace("\\", "/").split("/"):  # names come from XML, too
+                raise MissingFile(f"{name!r} is no name of a file in {self.url}")
+            try:
+                file = LocalFile.look(f"{self.url}/{name}")
+            except MissingFile as error:
+                raise missing(name, self.url) from error
+            file = self._files.setdefault(name, file)
+        return file
+
+    def read_many(self, requests: list[Request]) -> list[bytes]:
+        """Several ranges, in the order asked for; see `Archive.read`."""
+        found: list[bytes] = []
+        for name, group in by_name(requests):
+            file = self._file(name)
+            found += file.read_many(check_range(name, start, stop, file.size) for _, start, stop in group)
+        return found
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes."""
+        return self._file(name).size
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Path, size and time of change of a file."""
+        file = self._file(name)
+        return (file.path, str(file.size), str(file.mtime_ns))
+
+    def _key(self) -> tuple[str | int, ...]:
+        return (self.url,)
+
+    def __reduce__(self) -> tuple[type[FolderArchive], tuple[str]]:
+        """Pickle as the path."""
+        return FolderArchive, (self.url,)
+
+    def __dask_tokenize__(self) -> tuple[str | int, ...]:
+        """Name the folder and its manifest as it is now (without a manifest: the folder as it is now)."""
+        try:
+            return ("FolderArchive", *self.identity("manifest.safe"))
+        except MissingFile:
+            found = os.stat(self.url)
+            return ("FolderArchive", self.url, found.st_mtime_ns)
+
+
+def missing(name: str, url: str) -> MissingFile:
+    """Give the error for a file that is not in an archive."""
+    return MissingFile(f"{name} is missing from {url}; the product is incomplete, get it again")
+
+
+def without_suffix(name: str, suffix: str) -> str:
+    """Give a name without an ending, whatever its case."""
+    return name[: -len(suffix)] if name.lower().endswith(suffix) else name
+
+
+def _walk(path: str, prefix: str, depth: int) -> Iterator[str]:
+    """Names of all files below a folder; links are followed."""
+    if not depth:
+        raise CorruptFile(f"{path}: folders lie more than {_DEPTH} deep here; a link that leads round in a circle?")
+    folders: list[str] = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif entry.is_file():
+                yield prefix + entry.name
+    for folder in folders:
+        yield from _walk(f"{path}/{folder}", f"{prefix}{folder}/", depth - 1)

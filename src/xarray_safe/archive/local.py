@@ -1,0 +1,101 @@
+"""Ranges of bytes of one local file, opened for each read and known by its size and time of change."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xarray_safe.errors import CorruptFile, MissingFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a named pipe must give an error, not wait for a writer
+)
+_MOST = 1 << 30
+"""Bytes asked for in one call; Linux gives at most 2 GiB at a time."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file as it was when first looked at."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def look(cls, path: str) -> LocalFile:
+        """Note size and time of a regular file.
+
+        Raises
+        ------
+        MissingFile
+            There is none.
+        """
+        try:
+            found = os.stat(path)
+        except PermissionError:
+            raise
+        except (OSError, ValueError) as error:
+            raise MissingFile(f"{path} does not exist") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise MissingFile(f"{path} is not a file")
+        return cls(path, found.st_size, found.st_mtime_ns)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give bytes ``start:stop``, which lie inside the file."""
+        return self.read_many([(start, stop)])[0]
+
+    def read_many(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Several ranges that lie inside the file.
+
+        Raises
+        ------
+        MissingFile
+            The file is gone.
+        CorruptFile
+            It changed since it was first looked at, or cannot be read.
+        """
+        try:
+            handle = os.open(self.path, _FLAGS)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise MissingFile(f"{self.path} was deleted or moved after it had been opened") from error
+        try:
+            found = os.fstat(handle)
+            if found.st_size != self.size or found.st_mtime_ns != self.mtime_ns:
+                raise CorruptFile(f"{self.path} was replaced or changed after it had been opened; open it again")
+            return [_read(handle, start, stop, self.path) for start, stop in ranges]
+        finally:
+            os.close(handle)
+
+
+def _read(handle: int, start: int, stop: int, path: str) -> bytes:
+    """Read all of a range, in as many calls as the system needs."""
+    pieces: list[bytes] = []
+    position = start
+    while position < stop:
+        try:
+            piece = _pread(handle, min(stop - position, _MOST), position)
+        except OSError as error:
+            raise CorruptFile(f"{path} cannot be read at bytes {position}:{stop} ({error.strerror})") from error
+        if not piece:
+            raise CorruptFile(f"{path} ends at byte {position}, before byte {stop}; it is cut short, get it again")
+        pieces.append(piece)
+        position += len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+if hasattr(os, "pread"):
+    _pread = os.pread
+else:  # Windows; the handle is this call's own, so nobody else can move its position
+
+    def _pread(handle: int, length: int, position: int, /) -> bytes:
+        os.lseek(handle, position, os.SEEK_SET)
+        return os.read(handle, length)

@@ -1,0 +1,162 @@
+"""A product as a zip, stored or deflated, read in place."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from functools import cached_property
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from xarray_safe.archive import inflate
+from xarray_safe.archive.base import Archive, Request, check_range
+from xarray_safe.archive.directory import (
+    AGAIN,
+    LOCAL,
+    STORED,
+    Member,
+    data_start,
+    read_directory,
+)
+from xarray_safe.archive.folder import missing, without_suffix
+from xarray_safe.archive.markers import product_folders
+from xarray_safe.errors import CorruptFile, NotASafe, UnsupportedProduct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xarray_safe.archive.local import LocalFile
+
+_opened: WeakValueDictionary[LocalFile, ZipArchive] = WeakValueDictionary()
+"""Archives that came out of pickles: the many variables of a tree share one directory in each process."""
+
+_BOMB_RATIO, _BOMB_SIZE = 200, 1 << 26
+"""Members larger than this and packed tighter than this are refused. Images pack by 1, XML by 10 to 50."""
+
+
+class ZipArchive(Archive):
+    """A zip on a local disk, with or without the `.SAFE` folder in it.
+
+    Parameters
+    ----------
+    file
+        The zip; replaced while open, it is an error.
+    """
+
+    def __init__(self, file: LocalFile) -> None:
+        super().__init__(file.path)
+        self._file = file
+        self._starts: dict[str, int] = {}
+
+    @cached_property
+    def _members(self) -> tuple[str, dict[str, Member]]:
+        """The product's folder in the zip ("" or with a slash behind), and members by name inside it."""
+        members = read_directory(self._file.read, self._file.size, self.url)
+        prefix = _product_folder(members, self.url)
+        return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
+
+    def open(self) -> None:
+        """Read the directory now, so that a zip that is none, or damaged, is an error at once."""
+        self._members  # noqa: B018
+
+    @property
+    def name(self) -> str:
+        """Product name as the zip's folder has it, or the zip itself."""
+        prefix, _ = self._members
+        label = prefix.rstrip("/").rpartition("/")[2] or without_suffix(os.path.basename(self.url), ".zip")
+        return without_suffix(label, ".safe")
+
+    def _list(self) -> Iterable[str]:
+        return self._members[1]
+
+    def _member(self, name: str) -> Member:
+        try:
+            return self._members[1][name]
+        except KeyError:
+            raise missing(name, self.url) from None
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes, uncompressed."""
+        return self._member(name).size
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Path, size and time of change of the zip, and the name."""
+        return (self.url, str(self._file.size), str(self._file.mtime_ns), name)
+
+    def read_many(self, requests: list[Request]) -> list[bytes]:
+        """Several ranges, in the order asked for; see `Archive.read`."""
+        asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
+        unknown = {name: member for name, member, _, _ in asked if name not in self._starts}
+        if unknown:
+            self._find_data(unknown)
+        ranges = [self._range(name, member, start, stop) for name, member, start, stop in asked]
+        raw = iter(self._file.read_many(found for found in ranges if found))
+        return [
+            self._finish(next(raw), *request) if found else self._inflate(*request)
+            for found, request in zip(ranges, asked, strict=True)
+        ]
+
+    def _find_data(self, members: dict[str, Member]) -> None:
+        """Read the local headers: names and extra fields there may be longer than in the directory."""
+        headers = self._file.read_many(
+            (member.header, member.header + LOCAL.size + len(member.stored_name)) for member in members.values()
+        )
+        for (name, member), header in zip(members.items(), headers, strict=True):
+            start = data_start(header, member.header, name, member, self.url)
+            if start + member.packed > self._file.size:
+                raise CorruptFile(f"{self.url}: {name} reaches beyond the zip's end; {AGAIN}")
+            if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * member.packed:
+                raise UnsupportedProduct(f"{self.url}: {name} would swell from {member.packed} to {member.size} bytes")
+            self._starts[name] = start
+
+    def _range(self, name: str, member: Member, start: int, stop: int) -> tuple[int, int] | None:
+        """Bytes of the zip that hold a range; None where it must be inflated from within."""
+        first = self._starts[name]
+        if member.method == STORED:
+            return first + start, first + stop
+        return (first, first + member.packed) if (start, stop) == (0, member.size) else None
+
+    def _finish(self, data: bytes, name: str, member: Member, start: int, stop: int) -> bytes:
+        """Inflate and check a whole member; a range of a stored one is ready."""
+        if member.method != STORED:
+            data = inflate.whole(data, member.size, f"{self.url}: {name}")
+        if (start, stop) == (0, member.size) and zlib.crc32(data) != member.crc:
+            raise CorruptFile(f"{self.url}: the bytes of {name} do not have the checksum that the zip gives; {AGAIN}")
+        return data
+
+    def _inflate(self, name: str, member: Member, start: int, stop: int) -> bytes:
+        """Inflate a part of a deflated member."""
+        first = self._starts[name]
+
+        def fetch(begin: int, end: int) -> bytes:
+            return self._file.read(first + begin, first + end)
+
+        stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}")
+        return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
+
+    def close(self) -> None:
+        """Drop the checkpoints of deflated members; reading goes on working afterwards."""
+        inflate.CHECKPOINTS.drop(self._key())
+
+    def _key(self) -> tuple[str | int, ...]:
+        return (self._file.path, self._file.size, self._file.mtime_ns)
+
+    def __reduce__(self) -> tuple[Callable[[LocalFile], ZipArchive], tuple[LocalFile]]:
+        """Pickle as path, size and time."""
+        return _reopen, (self._file,)
+
+
+def _reopen(file: LocalFile) -> ZipArchive:
+    """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
+    return _opened.setdefault(file, ZipArchive(file))
+
+
+def _product_folder(members: Iterable[str], url: str) -> str:
+    """Give the one product folder in a zip: "" or with a slash behind."""
+    folders = product_folders(members)
+    if not folders:
+        raise NotASafe(f"{url} is a zip, but no SAFE: it holds no manifest.safe and no product metadata (MTD_*.xml)")
+    if len(folders) > 1:
+        names = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
+        raise UnsupportedProduct(f"{url} holds {len(folders)} products: {names}; unpack it and open one of them")
+    return folders[0]

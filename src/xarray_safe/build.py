@@ -1,0 +1,221 @@
+"""A product's table and an archive make lazy xarray variables; the only file that knows `BackendArray`."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from xarray import Variable
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from xarray_safe.errors import AbsentFile, CorruptFile, MissingFile, SafeWarning
+from xarray_safe.mapping import Array, Product, Source, Var
+from xarray_safe.metadata import Documents, resolve
+from xarray_safe.sources.grids import Small
+
+if TYPE_CHECKING:
+    from xarray_safe.archive import Archive
+
+CHUNK: Final = 1024
+"""Chunks are tiles, or as many of them as reach this length, so that small tiles do not make thousands of chunks."""
+
+
+@dataclass
+class Group:
+    """One group of the tree before decoding: raw variables and attributes."""
+
+    variables: dict[str, Variable]
+    attrs: dict[str, Any]
+
+
+@dataclass
+class Opening:
+    """One opening of a product: what sources get to work with (`mapping.Context`)."""
+
+    product: Product
+    files: Archive
+    documents: Documents
+
+    @classmethod
+    def of(cls, product: Product, archive: Archive) -> Opening:
+        """Find the product's XML files; none is read yet."""
+        found = {name: archive.find(pattern) for name, pattern in product.documents.items()}
+        for name, names in found.items():
+            if len(names) > 1:
+                raise _several(archive, product.documents[name], names)
+        return cls(product, archive, Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut))
+
+    def find(self, pattern: str) -> str:
+        """Name of the one file that matches a pattern."""
+        names = self.files.find(pattern)
+        if len(names) == 1:
+            return names[0]
+        if names:
+            raise _several(self.files, pattern, names)
+        last = re.compile(re.escape(pattern.rpartition("/")[2]).replace(r"\*", "[^/]*"))
+        for name in self._named():
+            if last.fullmatch(name):
+                raise MissingFile(f"{self.files.url}: {name}, which the metadata name, is not there. Fetch the product again.")
+        raise AbsentFile(f"{self.files.url}: there is no file {pattern}. The archive is not complete; fetch it again.")
+
+    def _named(self) -> list[str]:
+        """Last parts of the names of all files that the metadata name."""
+        texts = (self.documents.value(look_up) for look_up in self.product.named)
+        names = [name for text in texts for name in (text if isinstance(text, list) else [text]) if isinstance(name, str)]
+        return [f"{name.rpartition('/')[2].removesuffix('.jp2')}.jp2" for name in names]
+
+    def open(self, variables: Iterable[Var]) -> tuple[list[tuple[Var, Array]], list[Var]]:
+        """Open the sources of variables, each source once; also give the variables that are absent."""
+        arrays: dict[Source, Array] = {}
+        present, absent = [], []
+        for var in variables:
+            try:
+                if var.source not in arrays:
+                    arrays[var.source] = var.source.open(self)
+            except AbsentFile:
+                if not var.optional:
+                    raise
+                absent.append(var)
+            else:
+                present.append((var, arrays[var.source]))
+        return present, absent
+
+
+def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Group]:
+    """Build the groups at and below a path: variables stay lazy, attributes are resolved.
+
+    Parameters
+    ----------
+    product
+        Its tables.
+    archive
+        Its files.
+    below
+        Path of a group; only what lies there is looked at.
+
+    Returns
+    -------
+    dict
+        Groups by path, parents first. Empty if there is no such group.
+
+    Raises
+    ------
+    MissingFile, MissingElement, CorruptFile
+        If what the tree needs is not there, or broken.
+    """
+    opening = Opening.of(product, archive)
+    wanted = [var for var in product.variables if lies_below(var.path, below)]
+    data, absent = opening.open(var for var in wanted if not is_coordinate(var))
+    groups = {path: Group({}, {}) for path in with_parents((var.path.rpartition("/")[0] for var, _ in data), below)}
+    coordinates, _ = opening.open(var for var in wanted if is_coordinate(var) and var.path.rpartition("/")[0] in groups)
+    for var, array in data + coordinates:
+        group, _, name = var.path.rpartition("/")
+        groups[group].variables[name] = variable(var, array, opening.documents)
+    for path, group in groups.items():
+        group.attrs.update(resolve(product.attrs.get(path, {}), opening.documents))
+        check_sizes(path, group, archive)
+    if "/" in groups:
+        groups["/"].attrs = product.finish(groups["/"].attrs, [var for var, _ in data])
+    if absent:
+        warn(opening, absent)
+    return groups
+
+
+def is_coordinate(var: Var) -> bool:
+    """Tell coordinates from data, which alone describe themselves in `_eopf_attrs`."""
+    return "_eopf_attrs" not in var.attrs
+
+
+def lies_below(path: str, group: str) -> bool:
+    """Tell whether a path lies in a group or one below it."""
+    return group == "/" or path.startswith(f"{group}/")
+
+
+def with_parents(paths: Iterable[str], below: str) -> list[str]:
+    """Paths of groups and of all their parents down from `below`, parents first; empty if there are none."""
+    found: dict[str, None] = {}
+    for path in paths:
+        while path and lies_below(f"{path}/", below):
+            found[path] = None
+            path = path.rpartition("/")[0]
+    if found and below == "/":
+        found["/"] = None
+    return sorted(found, key=lambda path: (path.count("/") if path != "/" else 0, path))
+
+
+def variable(var: Var, array: Array, documents: Documents) -> Variable:
+    """Make an xarray variable of an opened source: small arrays in memory, others lazy."""
+    attrs = {**getattr(array, "attrs", {}), **resolve(var.attrs, documents)}
+    if isinstance(array, Small):
+        return Variable(var.dims, array.values, attrs)
+    chunks = {dim: chunk_length(size, tile) for dim, size, tile in zip(var.dims, array.shape, array.chunks, strict=True)}
+    data = indexing.LazilyIndexedArray(LazyArray(array))
+    return Variable(var.dims, data, attrs, {"preferred_chunks": chunks})
+
+
+def chunk_length(size: int, tile: int) -> int:
+    """Length of a chunk along one dimension: whole tiles."""
+    return min(size, tile * math.ceil(CHUNK / tile)) if tile else size
+
+
+class LazyArray(BackendArray):
+    """An `Array` for xarray: it turns every kind of indexing into windows and what numpy does with them."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self.shape = array.shape
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray[Any, Any]:
+        """Read by any of xarray's indexers."""
+        return np.asarray(indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read))
+
+    def _read(self, key: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
+        sizes = zip(key, self.shape, strict=True)
+        return self.array[tuple(slice(*k.indices(n)) if isinstance(k, slice) else int(k) for k, n in sizes)]
+
+    def __dask_tokenize__(self) -> object:
+        """Token of the content: the archive's and the description's, the same in every process."""
+        from dask.base import normalize_token
+
+        return normalize_token(self.array)
+
+
+def check_sizes(path: str, group: Group, archive: Archive) -> None:
+    """Compare the sizes of a group's variables, which xarray would only call conflicting.
+
+    Raises
+    ------
+    CorruptFile
+        If an image has another size than the others.
+    """
+    sizes: dict[object, tuple[int, str]] = {}
+    for name, var in group.variables.items():
+        for dim, size in var.sizes.items():
+            first, other = sizes.setdefault(dim, (size, name))
+            if first != size:
+                raise CorruptFile(
+                    f"{archive.url}: {path}/{name} has {size} values along {dim}, {path}/{other} has {first}. "
+                    "A file is not what the metadata say; fetch the product again."
+                )
+
+
+def warn(opening: Opening, absent: list[Var]) -> None:
+    """Give the one warning about all that is absent: which groups, and why."""
+    groups: dict[str, list[str]] = {}
+    for var in absent:
+        group, _, name = var.path.rpartition("/")
+        groups.setdefault(group, []).append(name)
+    listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
+    text = f"{opening.files.url}: absent from the tree: {listed}. {opening.product.why(opening.documents)}"
+    warnings.warn(text, SafeWarning, stacklevel=5)
+
+
+def _several(archive: Archive, pattern: str, names: list[str]) -> CorruptFile:
+    return CorruptFile(f"{archive.url}: several files match {pattern}, where one must: {', '.join(names)}.")

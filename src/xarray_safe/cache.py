@@ -1,0 +1,329 @@
+"""The one shared state of a process: decoded tiles, image indexes, and the threads that decode.
+
+All of it is bounded in bytes, guarded by locks, and forgotten in a forked child. Nothing here changes what is
+read, only how often. Settings come from the environment, read once:
+
+- ``XARRAY_SAFE_TILE_CACHE``: bytes of decoded tiles to keep, such as ``256MB``; ``0`` keeps none (default 128MB);
+- ``XARRAY_SAFE_THREADS``: threads that decode the tiles of one window (default: the processors of this process);
+- ``XARRAY_SAFE_OPENJPEG``: path of the OpenJPEG library to use, or ``off`` for none (default: search).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from xarray_safe.errors import InvalidArgument
+
+T = TypeVar("T")
+Pixels = np.ndarray[Any, np.dtype[Any]]
+
+TILE_BYTES = 128_000_000
+INDEX_BYTES = 32_000_000
+MAX_THREADS = 16
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    Parameters
+    ----------
+    tile_bytes
+        Bytes of decoded tiles to keep; 0 keeps none.
+    threads
+        Threads that decode the tiles of one window; 1 decodes in the calling thread.
+    openjpeg
+        Path of the OpenJPEG library, ``"off"`` for none, empty to search.
+    """
+
+    tile_bytes: int = TILE_BYTES
+    threads: int = 1
+    openjpeg: str = ""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from environment variables.
+
+        Raises
+        ------
+        InvalidArgument
+            A variable does not say a number.
+        """
+        size = environ.get("XARRAY_SAFE_TILE_CACHE", "").strip()
+        threads = environ.get("XARRAY_SAFE_THREADS", "").strip()
+        if threads and not (threads.isdecimal() and int(threads) >= 1):
+            raise InvalidArgument(f"XARRAY_SAFE_THREADS is {threads!r}; give a number of threads from 1 on")
+        return cls(
+            tile_bytes=_bytes(size) if size else TILE_BYTES,
+            threads=int(threads) if threads else min(_processors(), MAX_THREADS),
+            openjpeg=environ.get("XARRAY_SAFE_OPENJPEG", "").strip(),
+        )
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.lower())
+    if match is None:
+        raise InvalidArgument(f"XARRAY_SAFE_TILE_CACHE is {text!r}; give bytes such as 256MB, or 0 to keep no tiles")
+    return int(float(match[1]) * UNITS[match[2] or ""])
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+class Bounded(Generic[T]):
+    """Values by key, the least recently used dropped where their bytes exceed a limit; any thread may call."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.nbytes = 0
+        self._lock = threading.Lock()
+        self._items: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Count the values kept."""
+        return len(self._items)
+
+    def get(self, key: Hashable) -> T | None:
+        """Give the value of a key, or None."""
+        with self._lock:
+            item = self._items.get(key)
+            if item is None:
+                return None
+            self._items.move_to_end(key)
+            return item[0]
+
+    def put(self, key: Hashable, value: T, nbytes: int) -> None:
+        """Keep a value of so many bytes; one larger than the limit is not kept."""
+        with self._lock:
+            self._drop(key)
+            if nbytes > self.limit:
+                return
+            self._items[key] = (value, nbytes)
+            self.nbytes += nbytes
+            while self.nbytes > self.limit:
+                self._drop(next(iter(self._items)))
+
+    def drop(self, key: Hashable) -> None:
+        """Forget a key, where it is there."""
+        with self._lock:
+            self._drop(key)
+
+    def _drop(self, key: Hashable) -> None:
+        item = self._items.pop(key, None)
+        if item is not None:
+            self.nbytes -= item[1]
+
+
+@dataclass
+class _Tile:
+    pixels: Pixels
+    unread: float
+
+
+class Tiles:
+    """Decoded tiles, kept only while a part of them has not been read yet.
+
+    Whole tiles that are asked for whole are not kept: whoever reads along the tiles needs each once. A window
+    inside a tile is decoded alone, until the windows of that tile have cost about as much as all of it would;
+    then it is decoded whole and kept until as many pixels as it has were read from it.
+
+    Parameters
+    ----------
+    limit
+        Bytes of pixels to keep; 0 keeps none.
+    """
+
+    LARGE = 0.4
+    """Share of a tile from which on decoding all of it costs hardly more than decoding the window."""
+    BASE = 0.1
+    """What a window costs beside its share of the pixels: packet headers, the coarse levels, whole code-blocks."""
+
+    def __init__(self, limit: int) -> None:
+        self._kept: Bounded[_Tile] = Bounded(limit)
+        self._lock = threading.Lock()
+        self._spent: OrderedDict[Hashable, float] = OrderedDict()
+        self._running: dict[Hashable, Future[Pixels]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of pixels kept now."""
+        return self._kept.nbytes
+
+    def window(
+        self, key: Hashable, share: float, whole: Callable[[], Pixels], part: Callable[[], Pixels]
+    ) -> tuple[Pixels, bool]:
+        """Give a tile, or a window of it, whichever is cheaper.
+
+        Parameters
+        ----------
+        key
+            Names the tile.
+        share
+            The window's share of the tile's pixels, above 0, at most 1.
+        whole, part
+            Decode all of the tile, or the window only.
+
+        Returns
+        -------
+        pixels, is_whole
+            Read-only where they are kept.
+        """
+        with self._lock:
+            tile = self._kept.get(key)
+            if tile is not None:
+                tile.unread -= share
+                if tile.unread <= 1e-9:
+                    self._kept.drop(key)
+                return tile.pixels, True
+            running = self._running.get(key)
+            if running is None:
+                if share < 1 and not self._worth_whole(key, share):
+                    decode, keep = part, False
+                else:
+                    decode, keep = whole, share < 1 and self._kept.limit > 0
+                    running = self._running[key] = Future()
+                    mine = True
+            else:
+                mine = False
+        if running is None:
+            return decode(), False
+        if not mine:
+            return running.result(), True
+        return self._decode(key, share, decode, keep, running), True
+
+    def _decode(
+        self, key: Hashable, share: float, decode: Callable[[], Pixels], keep: bool, running: Future[Pixels]
+    ) -> Pixels:
+        try:
+            pixels = decode()
+            pixels.flags.writeable = False
+        except BaseException as error:
+            with self._lock:
+                del self._running[key]
+            running.set_exception(error)
+            raise
+        with self._lock:
+            del self._running[key]
+            if keep:
+                self._kept.put(key, _Tile(pixels, 1 - share), pixels.nbytes)
+        running.set_result(pixels)
+        return pixels
+
+    def _worth_whole(self, key: Hashable, share: float) -> bool:
+        """Keep account of what the windows of a tile have cost, in units of decoding all of it."""
+        if self._kept.limit == 0:
+            return share >= self.LARGE
+        spent = self._spent.pop(key, 0.0) + self.BASE + share
+        if share >= self.LARGE or spent > 1:
+            return True
+        self._spent[key] = spent
+        while len(self._spent) > 4096:
+            self._spent.popitem(last=False)
+        return False
+
+
+@dataclass
+class _State:
+    settings: Settings
+    tiles: Tiles
+    indexes: Bounded[Any]
+    lock: threading.Lock
+    pool: ThreadPoolExecutor | None = None
+
+
+def _fresh() -> _State:
+    settings = Settings.of(os.environ)
+    return _State(settings, Tiles(settings.tile_bytes), Bounded(INDEX_BYTES), threading.Lock())
+
+
+_state: _State | None = None
+_state_lock = threading.Lock()
+_inside = threading.local()
+
+
+def _now() -> _State:
+    global _state
+    state = _state
+    if state is None:
+        with _state_lock:
+            if _state is None:
+                _state = _fresh()
+            state = _state
+    return state
+
+
+def reset() -> None:
+    """Forget all tiles, indexes, threads and settings; the next use reads the environment again."""
+    global _state, _state_lock, _inside
+    _state, _state_lock, _inside = None, threading.Lock(), threading.local()
+
+
+if hasattr(os, "register_at_fork"):
+    # A child has neither the threads nor the holders of the locks that it inherits.
+    os.register_at_fork(after_in_child=reset)
+
+
+def settings() -> Settings:
+    """Give the settings of this process."""
+    return _now().settings
+
+
+def tiles() -> Tiles:
+    """Give the decoded tiles of this process."""
+    return _now().tiles
+
+
+def indexes() -> Bounded[Any]:
+    """Give the image indexes of this process, by file identity."""
+    return _now().indexes
+
+
+def run(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run independent tasks, side by side where nobody above does so already.
+
+    Only the main thread of a main process spreads its tasks over the pool: a thread of dask's, of the pool
+    itself or of a server has sisters that keep the processors busy.
+
+    Raises
+    ------
+    Exception
+        The first failing task's own error, after all running tasks have ended.
+    """
+    if len(tasks) < 2 or settings().threads < 2 or not _alone():
+        for task in tasks:
+            task()
+        return
+    futures = [_pool().submit(task) for task in tasks]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+
+
+def _alone() -> bool:
+    return threading.current_thread() is threading.main_thread() and multiprocessing.parent_process() is None
+
+
+def _pool() -> ThreadPoolExecutor:
+    state = _now()
+    with state.lock:
+        if state.pool is None:
+            state.pool = ThreadPoolExecutor(state.settings.threads, thread_name_prefix="xarray-safe")
+        return state.pool

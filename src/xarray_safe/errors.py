@@ -1,0 +1,51 @@
+"""Every error and warning of the project: what went wrong, in which file and element, what to do.
+
+Each error is a `SafeError` and also the built-in exception that a caller would expect there, so that
+``except FileNotFoundError`` and ``except ValueError`` keep working.
+"""
+
+from __future__ import annotations
+
+
+class SafeError(Exception):
+    """Base of all errors of xarray-safe."""
+
+    def __str__(self) -> str:
+        """Give the plain message; `KeyError` would put it in quotes."""
+        return str(self.args[0]) if self.args else ""
+
+
+class NotASafe(SafeError, ValueError):
+    """The path exists, but what lies there is no SAFE archive."""
+
+
+class UnsupportedProduct(SafeError, ValueError):
+    """A SAFE archive of a product type, or in a form, that this project does not open."""
+
+
+class MissingFile(SafeError, FileNotFoundError):
+    """A path, or a file inside an archive, is not there."""
+
+
+class AbsentFile(MissingFile):
+    """A file is not there, and nothing in the archive says that it should be."""
+
+
+class CorruptFile(SafeError, OSError, ValueError):
+    """A file is there but broken: XML that does not parse, a zip or an image cut short."""
+
+
+class MissingElement(SafeError, ValueError):
+    """An XML file lacks an element that the tree needs, or has a value there that makes no sense."""
+
+
+class UnknownGroup(SafeError, KeyError, ValueError):
+    """`group=` names a group that the tree does not have."""
+
+
+class InvalidArgument(SafeError, ValueError):
+    """An argument that has no meaning here, such as an unknown `eopf_version`."""
+
+
+class SafeWarning(UserWarning):
+    """Something optional is absent from an archive; the rest of the tree is right."""

@@ -1,0 +1,226 @@
+"""XML to nested attributes: literals are themselves, look-ups are `X(document, path, convert, …)`.
+
+A table of attributes is a plain dict (or list) in which some leaves are look-ups. `resolve` walks it and puts
+the values of one product's XML files in their place. Namespaces are stripped on parsing, because they are
+about all in which the product specifications PSD-14 and PSD-15 differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lxml import etree
+
+from xarray_safe.errors import CorruptFile, MissingElement, MissingFile
+
+if TYPE_CHECKING:
+    from xarray_safe.mapping import Files
+
+
+class _Absent:
+    """The value of an optional look-up that finds nothing; its key is left out."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+_NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
+_PARSER_OPTIONS = {"remove_comments": True, "remove_pis": True, "resolve_entities": False, "no_network": True, "huge_tree": True}
+
+
+@dataclass(frozen=True, slots=True)
+class X:
+    """A look-up of one value in one of a product's XML files.
+
+    Parameters
+    ----------
+    document
+        Which file: a key of `Documents.names`, e.g. ``"product"``, ``"tile"``.
+    path
+        ElementPath below the root, without namespaces; ``…/@name`` at its end takes an attribute.
+    convert
+        Makes a value of the text.
+    optional
+        A missing element leaves the key out instead of raising `MissingElement`.
+    default
+        The value where the element is missing; implies `optional`.
+    every
+        Where several elements match, give the list of their values, as the converter does; else the first.
+    """
+
+    document: str
+    path: str
+    convert: Callable[[str], object] | None = None
+    optional: bool = False
+    default: object = ABSENT
+    every: bool = False
+
+    def resolve(self, documents: Documents) -> object:
+        """Give the value in these documents, or `ABSENT`."""
+        texts = documents.texts(self.document, self.path)
+        if not texts:
+            if self.optional or self.default is not ABSENT:
+                return self.default
+            raise documents.missing(self.document, self.path)
+        if self.every and len(texts) > 1:
+            return [self._convert(text, documents) for text in texts]
+        return self._convert(texts[0], documents)
+
+    def _convert(self, text: str | None, documents: Documents) -> object:
+        if self.convert is None:
+            return text
+        try:
+            return self.convert("" if text is None else text)
+        except (ValueError, ArithmeticError, IndexError) as error:
+            if self.optional or self.default is not ABSENT:
+                return self.default
+            raise documents.senseless(self.document, self.path, text) from error
+
+
+@dataclass(frozen=True)
+class F:
+    """A value computed from look-ups: ``F(function, X(…), X(…))``; `ABSENT` if one of them is."""
+
+    function: Callable[..., object]
+    arguments: tuple[object, ...]
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        object.__setattr__(self, "function", function)
+        object.__setattr__(self, "arguments", arguments)
+
+    def resolve(self, documents: Documents) -> object:
+        """Give the value in these documents, or `ABSENT`."""
+        values = [resolve(argument, documents) for argument in self.arguments]
+        return ABSENT if any(value is ABSENT for value in values) else self.function(*values)
+
+
+@dataclass(frozen=True)
+class Either:
+    """The first of several look-ups that finds something: ``Either(X(…), X(…))``."""
+
+    look_ups: tuple[X | F, ...]
+
+    def __init__(self, *look_ups: X | F) -> None:
+        object.__setattr__(self, "look_ups", look_ups)
+
+    def resolve(self, documents: Documents) -> object:
+        """Give the value in these documents, or `ABSENT` (or the error of the last, if it is required)."""
+        values = (documents.value(look_up) for look_up in self.look_ups)
+        return next((value for value in values if value is not ABSENT), ABSENT)
+
+
+def resolve(table: Any, documents: Documents) -> Any:
+    """Put values in the place of all look-ups of a nested table; absent keys and items are left out."""
+    if isinstance(table, X | F | Either):
+        return documents.value(table)
+    if isinstance(table, Mapping):
+        resolved = {key: resolve(value, documents) for key, value in table.items()}
+        return {key: value for key, value in resolved.items() if value is not ABSENT}
+    if isinstance(table, list):
+        return [value for value in (resolve(item, documents) for item in table) if value is not ABSENT]
+    return table
+
+
+@dataclass
+class Documents:
+    """The XML files of one product, each parsed at its first use and once.
+
+    Parameters
+    ----------
+    files
+        The archive.
+    names
+        File names by the names that look-ups use (``product``, ``tile``, …).
+    cut
+        For documents with a huge element in their middle that nobody needs: that element's name.
+    """
+
+    files: Files
+    names: Mapping[str, str]
+    cut: Mapping[str, str] = field(default_factory=dict)
+    _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
+    _values: dict[X | F | Either, object] = field(default_factory=dict, repr=False)
+
+    def root(self, document: str) -> etree._Element:
+        """Root element of a document, namespaces stripped."""
+        if document not in self._roots:
+            name = self.names.get(document)
+            if name is None:
+                raise MissingFile(f"{self.files.url}: the archive has no {document} metadata file; it is not complete.")
+            element = self.cut.get(document)
+            data = read_without(self.files, name, element) if element else self.files.read(name)
+            self._roots[document] = parse(data, f"{self.files.url}: {name}")
+        return self._roots[document]
+
+    def value(self, look_up: X | F | Either) -> object:
+        """Value of a look-up, computed once."""
+        try:
+            return self._values[look_up]
+        except KeyError:
+            value = self._values[look_up] = look_up.resolve(self)
+            return value
+
+    def texts(self, document: str, path: str) -> list[str | None]:
+        """Texts of all elements (or attributes) at a path."""
+        path, _, attribute = path.partition("/@")
+        elements = self.root(document).findall(path)
+        if attribute:
+            return [str(e.get(attribute)) for e in elements if e.get(attribute) is not None]
+        return [e.text for e in elements]
+
+    def missing(self, document: str, path: str) -> MissingElement:
+        """Error for an element that must be there."""
+        return MissingElement(
+            f"{self.files.url}: {self.names.get(document, document)} has no element {path}, which the tree needs. "
+            "Is the product complete, and of a type and baseline that xarray-safe knows?"
+        )
+
+    def senseless(self, document: str, path: str, text: str | None) -> MissingElement:
+        """Error for an element whose text is not what it must be."""
+        return MissingElement(
+            f"{self.files.url}: {self.names.get(document, document)}: element {path} holds {text!r}, which makes no sense there."
+        )
+
+
+def parse(data: bytes, where: str) -> etree._Element:
+    """Parse XML and strip its namespaces.
+
+    Raises
+    ------
+    CorruptFile
+        If it is not well-formed; the message names `where` and the line.
+    """
+    try:
+        root = etree.fromstring(data, etree.XMLParser(**_PARSER_OPTIONS))
+    except etree.XMLSyntaxError as error:
+        raise CorruptFile(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
+    for element in _NAMESPACED(root):  # type: ignore[union-attr]
+        element.tag = etree.QName(element).localname  # type: ignore[union-attr]
+    return root
+
+
+END: Final = 64 * 1024
+
+
+def read_without(files: Files, name: str, element: str) -> bytes:
+    """Read an XML file but for one element, moving only both ends of the file where that is enough.
+
+    `MTD_DS.xml` has 3 to 19 MB, nearly all of it ephemeris and attitude in one element in its middle. If that
+    element starts in the first 64 KiB and ends in the last, only these are read; else all of the file.
+    """
+    size = files.size(name)
+    if size <= 2 * END:
+        return files.read(name)
+    head, tail = files.read(name, 0, END), files.read(name, size - END, size)
+    start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % element.encode(), head)
+    stop = None
+    for stop in re.finditer(rb"</(?:[\w.-]+:)?%b\s*>" % element.encode(), tail):  # noqa: B007 - the last one
+        pass
+    if start and stop and b"<!--" not in head[: start.start()] and b"<![CDATA[" not in head[: start.start()]:
+        return head[: start.start()] + tail[stop.end() :]
+    return files.read(name)

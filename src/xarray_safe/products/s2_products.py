@@ -1,0 +1,38 @@
+"""Sentinel-2 L1C and L2A: the tables of both layouts put together."""
+
+from __future__ import annotations
+
+from xarray_safe.mapping import Product
+from xarray_safe.metadata import Documents, X
+from xarray_safe.products import s2, s2_layout28, s2_layout28_metadata
+from xarray_safe.products.s2 import Level
+
+FIRST_JP2_MASKS = (4, 0)
+"""Processing baseline from which on masks are JPEG 2000 and reflectance has an offset."""
+
+
+def product(level: Level, layout: str) -> Product:
+    """Tables of a level in a layout, ``"2.5"`` or ``"2.8"``."""
+    return Product(
+        type=f"S02MSI{level}",
+        layout=layout,
+        documents=s2.documents(level),
+        cut=s2.CUT,
+        variables=s2_layout28.variables(level),
+        attrs=s2_layout28_metadata.attributes(level),
+        named=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
+        why=why_absent,
+        finish=s2_layout28_metadata.finish,
+    )
+
+
+def why_absent(documents: Documents) -> str:
+    """Say why files of a product may be absent."""
+    baseline = str(documents.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="unknown")))
+    try:
+        version = tuple(int(part) for part in baseline.split("."))
+    except ValueError:
+        version = FIRST_JP2_MASKS
+    if version < FIRST_JP2_MASKS:
+        return f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+    return "The archive lacks these files; fetch it again if you need them."

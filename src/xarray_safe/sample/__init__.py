@@ -1,0 +1,11 @@
+"""Write small, self-consistent Sentinel-2 products: L2A and L1C, of any size, seeded.
+
+``write(folder)`` writes one; `Spec` says what can be chosen. On the command line: ``python -m xarray_safe.sample``.
+"""
+
+from __future__ import annotations
+
+from .product import write
+from .spec import Spec
+
+__all__ = ["Spec", "write"]

@@ -1,0 +1,27 @@
+"""The keywords of `write`: the fields of `Spec`, none of them required."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+
+class Options(TypedDict, total=False):
+    """See `Spec`."""
+
+    level: str
+    size: int
+    baseline: str
+    satellite: str
+    tile: str
+    sensing: datetime | None
+    psd: int | None
+    orbit: int
+    seed: int
+    clouds: float
+    nodata: float
+    detectors: tuple[int, ...]
+    missing_angles: tuple[str, ...]
+    datastrip_mb: float
+    tlm: bool
+    unique_images: bool

@@ -1,0 +1,195 @@
+"""Sun and viewing angles of a Sentinel-2 tile from its metadata (`MTD_TL.xml`), in degrees.
+
+Grids are parsed when their values are asked for; opening only counts them. A grid that the XML does not hold
+(a detector that does not see the tile in one band) is NaN, as is each node outside a detector's swath.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xarray_safe.errors import CorruptFile
+from xarray_safe.metadata import parse
+from xarray_safe.sources.grids import Small
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    from xarray_safe.mapping import Array, Context, Files, Key
+
+ANGLES: Final = "Geometric_Info/Tile_Angles"
+NAMES: Final = ("zenith", "azimuth")
+BANDS: Final = ("b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b09", "b10", "b11", "b12")
+"""Band names by the number that the XML gives them (bandId)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AngleNames:
+    """Labels of the `angle` dimension."""
+
+    def open(self, context: Context) -> Array:
+        """Give the labels."""
+        return Small(np.array(NAMES))
+
+
+@dataclass(frozen=True, slots=True)
+class BandNames:
+    """Labels of the `band` dimension: the bands that have angles, by number (b8a after b08)."""
+
+    def open(self, context: Context) -> Array:
+        """Count the bands."""
+        return Small(np.array([BANDS[band] for band in _bands(context.documents.root("tile"))], dtype="<U3"))
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """Labels of the `detector` dimension: ``d02`` … as text, or their numbers."""
+
+    dtype: str = "<U3"
+
+    def open(self, context: Context) -> Array:
+        """Count the detectors."""
+        numbers = _detectors(context.documents.root("tile"))
+        if np.dtype(self.dtype).kind == "U":
+            return Small(np.array([f"d{number:02d}" for number in numbers], dtype=self.dtype))
+        return Small(np.array(numbers, dtype=self.dtype))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanSunAngles:
+    """Mean sun zenith and azimuth of the tile: (angle,)."""
+
+    def open(self, context: Context) -> Array:
+        """Read the two numbers."""
+        root = context.documents.root("tile")
+        return Small(_pair(root.find(f"{ANGLES}/Mean_Sun_Angle"), _where(context)))
+
+
+@dataclass(frozen=True, slots=True)
+class MeanViewingAngles:
+    """Mean viewing zenith and azimuth by band: (band, angle); NaN for a band without."""
+
+    def open(self, context: Context) -> Array:
+        """Read the numbers."""
+        root = context.documents.root("tile")
+        bands = _bands(root)
+        values = np.full((len(bands), 2), np.nan)
+        for element in root.iterfind(f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle"):
+            values[bands.index(_number(element, "bandId"))] = _pair(element, _where(context))
+        return Small(values)
+
+
+@dataclass(frozen=True, slots=True)
+class SunAngles:
+    """Sun zenith and azimuth on the 5 km grid: (angle, y, x)."""
+
+    def open(self, context: Context) -> Array:
+        """Count the grid's rows and columns."""
+        return Grids(context.files, context.documents.names["tile"], (2, *_grid_shape(context)))
+
+
+@dataclass(frozen=True, slots=True)
+class ViewingAngles:
+    """Viewing zenith and azimuth on the 5 km grid by band and detector: (band, detector, angle, y, x)."""
+
+    def open(self, context: Context) -> Array:
+        """Count bands, detectors, rows and columns."""
+        root = context.documents.root("tile")
+        bands, detectors = _bands(root), _detectors(root)
+        shape = (len(bands), len(detectors), 2, *_grid_shape(context))
+        return Grids(context.files, context.documents.names["tile"], shape)
+
+
+@dataclass(frozen=True)
+class Grids:
+    """Angle grids of a tile, parsed from its metadata when asked for: (angle, y, x) or (band, detector, angle, y, x)."""
+
+    files: Files
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """One chunk: it is one small file."""
+        return self.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Degrees in double precision."""
+        return np.dtype("float64")
+
+    def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
+        """Parse all grids and give a part."""
+        root = parse(self.files.read(self.name), f"{self.files.url}: {self.name}")
+        where = f"{self.files.url}: {self.name}"
+        if len(self.shape) == 3:
+            return np.asarray(_grid(root.find(f"{ANGLES}/Sun_Angles_Grid"), self.shape[-2:], where)[key])
+        bands, detectors = _bands(root), _detectors(root)
+        values = np.full((len(bands), len(detectors), *self.shape[2:]), np.nan)
+        for element in root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids"):
+            place = bands.index(_number(element, "bandId")), detectors.index(_number(element, "detectorId"))
+            values[place] = _grid(element, self.shape[-2:], where)
+        return np.asarray(values[key])
+
+
+def _bands(root: etree._Element) -> list[int]:
+    """Numbers of the bands that have angles of any kind."""
+    grids = root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids")
+    means = root.iterfind(f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle")
+    return sorted({_number(element, "bandId") for elements in (grids, means) for element in elements})
+
+
+def _detectors(root: etree._Element) -> list[int]:
+    return sorted({_number(element, "detectorId") for element in root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids")})
+
+
+def _number(element: etree._Element, attribute: str) -> int:
+    text = element.get(attribute)
+    try:
+        number = int(text or "")
+    except ValueError:
+        number = -1
+    if number < 0 or (attribute == "bandId" and number >= len(BANDS)):
+        raise CorruptFile(f"MTD_TL.xml, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing.")
+    return number
+
+
+def _grid_shape(context: Context) -> tuple[int, int]:
+    path = f"{ANGLES}/Sun_Angles_Grid/Zenith/Values_List/VALUES"
+    rows = context.documents.texts("tile", path)
+    if not rows:
+        raise context.documents.missing("tile", path)
+    return len(rows), len((rows[0] or "").split())
+
+
+def _grid(element: etree._Element | None, shape: tuple[int, ...], where: str) -> np.ndarray[Any, Any]:
+    """Zenith and azimuth of one grid: (angle, y, x)."""
+    values = np.full((2, *shape), np.nan)
+    if element is None:
+        return values
+    for i, name in enumerate(("Zenith", "Azimuth")):
+        rows = [(row.text or "").split() for row in element.iterfind(f"{name}/Values_List/VALUES")]
+        if not rows:
+            continue
+        try:
+            values[i] = np.array(rows, dtype="float64").reshape(shape)
+        except ValueError as error:
+            place = f"{where}, line {element.sourceline}: {element.tag}/{name}"
+            raise CorruptFile(f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}.") from error
+    return values
+
+
+def _pair(element: etree._Element | None, where: str) -> np.ndarray[Any, Any]:
+    """Zenith and azimuth of a mean angle: (angle,); NaN where it is missing."""
+    texts = [None if element is None else element.findtext(name) for name in ("ZENITH_ANGLE", "AZIMUTH_ANGLE")]
+    try:
+        return np.array([np.nan if text is None else float(text) for text in texts])
+    except ValueError as error:
+        raise CorruptFile(f"{where}: a mean angle is no number: {error}.") from error
+
+
+def _where(context: Context) -> str:
+    return f"{context.files.url}: {context.documents.names['tile']}"
