@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -41,6 +42,7 @@ class Opening:
     product: Product
     files: Archive
     documents: Documents
+    damaged: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, product: Product, archive: Archive) -> Opening:
@@ -63,6 +65,10 @@ class Opening:
             if last.fullmatch(name):
                 raise MissingFile(f"{self.files.url}: {name}, which the metadata name, is not there. Fetch the product again.")
         raise AbsentFile(f"{self.files.url}: there is no file {pattern}. The archive is not complete; fetch it again.")
+
+    def unreadable(self, name: str) -> None:
+        """Note a damaged file for the one warning."""
+        self.damaged.append(name)
 
     def _named(self) -> list[str]:
         """Last parts of the names of all files that the metadata name."""
@@ -122,7 +128,7 @@ def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Gro
         check_sizes(path, group, archive)
     if "/" in groups:
         groups["/"].attrs = product.finish(groups["/"].attrs, [var for var, _ in data])
-    if absent:
+    if absent or opening.damaged:
         warn(opening, absent)
     return groups
 
@@ -212,9 +218,22 @@ def warn(opening: Opening, absent: list[Var]) -> None:
     for var in absent:
         group, _, name = var.path.rpartition("/")
         groups.setdefault(group, []).append(name)
-    listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
-    text = f"{opening.files.url}: absent from the tree: {listed}. {opening.product.why(opening.documents)}"
-    warnings.warn(text, SafeWarning, stacklevel=5)
+    parts = []
+    if opening.damaged:
+        names = ", ".join(name.rpartition("/")[2] for name in opening.damaged)
+        parts.append(f"damaged images, which raise an error on reading: {names}. Fetch the product again.")
+    if groups:
+        listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
+        parts.append(f"absent from the tree: {listed}. {opening.product.why(opening.documents)}")
+    warnings.warn(f"{opening.files.url}: {' '.join(parts)}", SafeWarning, stacklevel=_outside())
+
+
+def _outside() -> int:
+    """Stack level of the code that called xarray, where a warning belongs."""
+    frame, level = inspect.currentframe(), 0
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("xarray", "xarray_safe"):
+        frame, level = frame.f_back, level + 1
+    return max(level, 1)
 
 
 def _several(archive: Archive, pattern: str, names: list[str]) -> CorruptFile:

@@ -15,14 +15,16 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from xarray_safe.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
 T = TypeVar("T")
 Pixels = np.ndarray[Any, np.dtype[Any]]
@@ -147,10 +149,10 @@ class Tiles:
         Bytes of pixels to keep; 0 keeps none.
     """
 
-    LARGE = 0.4
-    """Share of a tile from which on decoding all of it costs hardly more than decoding the window."""
-    BASE = 0.1
-    """What a window costs beside its share of the pixels: packet headers, the coarse levels, whole code-blocks."""
+    LARGE = 0.5
+    """Share of a tile from which on all of it is decoded: most of its other pixels would be read soon."""
+    COST = 0.6
+    """What decoding a window costs is about its share to this power (measured on tiles of 1024 pixels)."""
 
     def __init__(self, limit: int) -> None:
         self._kept: Bounded[_Tile] = Bounded(limit)
@@ -164,7 +166,7 @@ class Tiles:
         return self._kept.nbytes
 
     def window(
-        self, key: Hashable, share: float, whole: Callable[[], Pixels], part: Callable[[], Pixels]
+        self, key: Hashable, share: float, nbytes: int, whole: Callable[[], Pixels], part: Callable[[], Pixels]
     ) -> tuple[Pixels, bool]:
         """Give a tile, or a window of it, whichever is cheaper.
 
@@ -174,14 +176,17 @@ class Tiles:
             Names the tile.
         share
             The window's share of the tile's pixels, above 0, at most 1.
+        nbytes
+            Bytes of the tile.
         whole, part
             Decode all of the tile, or the window only.
 
         Returns
         -------
         pixels, is_whole
-            Read-only where they are kept.
+            Read-only where they are a whole tile's: others may share them.
         """
+        keeps = nbytes <= self._kept.limit
         with self._lock:
             tile = self._kept.get(key)
             if tile is not None:
@@ -190,26 +195,20 @@ class Tiles:
                     self._kept.drop(key)
                 return tile.pixels, True
             running = self._running.get(key)
-            if running is None:
-                if share < 1 and not self._worth_whole(key, share):
-                    decode, keep = part, False
-                else:
-                    decode, keep = whole, share < 1 and self._kept.limit > 0
-                    running = self._running[key] = Future()
-                    mine = True
-            else:
-                mine = False
-        if running is None:
-            return decode(), False
-        if not mine:
+            mine: Future[Pixels] | None = None
+            if running is None and (share == 1 or self._worth_whole(key, share, keeps)):
+                mine = self._running[key] = Future()
+        if running is not None:
             return running.result(), True
-        return self._decode(key, share, decode, keep, running), True
+        if mine is not None:
+            return self._decode(key, share, whole, mine, keep=keeps and share < 1), True
+        return part(), False
 
     def _decode(
-        self, key: Hashable, share: float, decode: Callable[[], Pixels], keep: bool, running: Future[Pixels]
+        self, key: Hashable, share: float, whole: Callable[[], Pixels], running: Future[Pixels], *, keep: bool
     ) -> Pixels:
         try:
-            pixels = decode()
+            pixels = whole()
             pixels.flags.writeable = False
         except BaseException as error:
             with self._lock:
@@ -223,11 +222,11 @@ class Tiles:
         running.set_result(pixels)
         return pixels
 
-    def _worth_whole(self, key: Hashable, share: float) -> bool:
+    def _worth_whole(self, key: Hashable, share: float, keeps: bool) -> bool:
         """Keep account of what the windows of a tile have cost, in units of decoding all of it."""
-        if self._kept.limit == 0:
-            return share >= self.LARGE
-        spent = self._spent.pop(key, 0.0) + self.BASE + share
+        if not keeps:
+            return False
+        spent = self._spent.pop(key, 0.0) + share**self.COST
         if share >= self.LARGE or spent > 1:
             return True
         self._spent[key] = spent
@@ -252,7 +251,6 @@ def _fresh() -> _State:
 
 _state: _State | None = None
 _state_lock = threading.Lock()
-_inside = threading.local()
 
 
 def _now() -> _State:
@@ -268,8 +266,8 @@ def _now() -> _State:
 
 def reset() -> None:
     """Forget all tiles, indexes, threads and settings; the next use reads the environment again."""
-    global _state, _state_lock, _inside
-    _state, _state_lock, _inside = None, threading.Lock(), threading.local()
+    global _state, _state_lock
+    _state, _state_lock = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

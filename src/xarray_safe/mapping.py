@@ -32,6 +32,9 @@ class Files(Protocol):
     local: bool
     """Whether a read costs microseconds, so that headers may be looked at on opening."""
 
+    def find(self, pattern: str) -> list[str]:
+        """Names of the files that match a pattern in which ``*`` stands for anything but ``/``."""
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """Bytes ``start:stop`` of a file (fewer only at its end)."""
 
@@ -77,6 +80,9 @@ class Context(Protocol):
         CorruptFile
             If there are several.
         """
+
+    def unreadable(self, name: str) -> None:
+        """Note a file that is damaged, which its variables will tell on reading; all notes make one warning."""
 
 
 class Source(Protocol):

@@ -8,7 +8,7 @@ about all in which the product specifications PSD-14 and PSD-15 differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,8 @@ from lxml import etree
 from xarray_safe.errors import CorruptFile, MissingElement, MissingFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xarray_safe.mapping import Files
 
 
@@ -33,8 +35,18 @@ _NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
 _PARSER_OPTIONS = {"remove_comments": True, "remove_pis": True, "resolve_entities": False, "no_network": True, "huge_tree": True}
 
 
+class LookUp:
+    """A leaf of a table that stands for a value of the product; frozen, hashable, resolved once per opening."""
+
+    __slots__ = ()
+
+    def resolve(self, documents: Documents) -> object:
+        """Give the value in these documents, or `ABSENT`."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
-class X:
+class X(LookUp):
     """A look-up of one value in one of a product's XML files.
 
     Parameters
@@ -51,6 +63,8 @@ class X:
         The value where the element is missing; implies `optional`.
     every
         Where several elements match, give the list of their values, as the converter does; else the first.
+    attribute
+        Of an element without text, take the first attribute instead, as the converter does in places.
     """
 
     document: str
@@ -59,10 +73,11 @@ class X:
     optional: bool = False
     default: object = ABSENT
     every: bool = False
+    attribute: bool = False
 
     def resolve(self, documents: Documents) -> object:
         """Give the value in these documents, or `ABSENT`."""
-        texts = documents.texts(self.document, self.path)
+        texts = documents.texts(self.document, self.path, attribute=self.attribute)
         if not texts:
             if self.optional or self.default is not ABSENT:
                 return self.default
@@ -83,7 +98,7 @@ class X:
 
 
 @dataclass(frozen=True)
-class F:
+class F(LookUp):
     """A value computed from look-ups: ``F(function, X(…), X(…))``; `ABSENT` if one of them is."""
 
     function: Callable[..., object]
@@ -100,12 +115,12 @@ class F:
 
 
 @dataclass(frozen=True)
-class Either:
+class Either(LookUp):
     """The first of several look-ups that finds something: ``Either(X(…), X(…))``."""
 
-    look_ups: tuple[X | F, ...]
+    look_ups: tuple[LookUp, ...]
 
-    def __init__(self, *look_ups: X | F) -> None:
+    def __init__(self, *look_ups: LookUp) -> None:
         object.__setattr__(self, "look_ups", look_ups)
 
     def resolve(self, documents: Documents) -> object:
@@ -115,14 +130,15 @@ class Either:
 
 
 def resolve(table: Any, documents: Documents) -> Any:
-    """Put values in the place of all look-ups of a nested table; absent keys and items are left out."""
-    if isinstance(table, X | F | Either):
+    """Copy a nested table with values in the place of all look-ups; absent keys and items are left out."""
+    kind = type(table)  # exact types: tables are literals, and this runs for thousands of leaves on each opening
+    if kind is dict:
+        resolved = [(key, resolve(value, documents)) for key, value in table.items()]
+        return {key: value for key, value in resolved if value is not ABSENT}
+    if kind is list:
+        return [value for value in [resolve(item, documents) for item in table] if value is not ABSENT]
+    if isinstance(table, LookUp):
         return documents.value(table)
-    if isinstance(table, Mapping):
-        resolved = {key: resolve(value, documents) for key, value in table.items()}
-        return {key: value for key, value in resolved.items() if value is not ABSENT}
-    if isinstance(table, list):
-        return [value for value in (resolve(item, documents) for item in table) if value is not ABSENT]
     return table
 
 
@@ -144,7 +160,7 @@ class Documents:
     names: Mapping[str, str]
     cut: Mapping[str, str] = field(default_factory=dict)
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
-    _values: dict[X | F | Either, object] = field(default_factory=dict, repr=False)
+    _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
     def root(self, document: str) -> etree._Element:
         """Root element of a document, namespaces stripped."""
@@ -157,7 +173,7 @@ class Documents:
             self._roots[document] = parse(data, f"{self.files.url}: {name}")
         return self._roots[document]
 
-    def value(self, look_up: X | F | Either) -> object:
+    def value(self, look_up: LookUp) -> object:
         """Value of a look-up, computed once."""
         try:
             return self._values[look_up]
@@ -165,12 +181,14 @@ class Documents:
             value = self._values[look_up] = look_up.resolve(self)
             return value
 
-    def texts(self, document: str, path: str) -> list[str | None]:
-        """Texts of all elements (or attributes) at a path."""
-        path, _, attribute = path.partition("/@")
+    def texts(self, document: str, path: str, *, attribute: bool = False) -> list[str | None]:
+        """Texts of all elements (or attributes) at a path; with `attribute`, empty elements give their first one."""
+        path, _, name = path.partition("/@")
         elements = self.root(document).findall(path)
+        if name:
+            return [str(e.get(name)) for e in elements if e.get(name) is not None]
         if attribute:
-            return [str(e.get(attribute)) for e in elements if e.get(attribute) is not None]
+            return [e.text if e.text is not None else next(iter(e.attrib.values()), None) for e in elements]  # type: ignore[misc]
         return [e.text for e in elements]
 
     def missing(self, document: str, path: str) -> MissingElement:

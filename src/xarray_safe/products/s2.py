@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from xarray_safe.metadata import Either, F, X
+from xarray_safe.sources.grids import Grid
 
 Level = Literal["L1C", "L2A"]
 
@@ -93,6 +94,11 @@ def band_image(level: Level, band: Band, resolution: int) -> str:
 def like(level: Level, resolution: int) -> str:
     """Pattern of the image whose size and place a resolution's coordinates have."""
     return band_image(level, _BY_NAME[LIKE[resolution]], resolution)
+
+
+def grid(level: Level, resolution: int) -> Grid:
+    """Look-up of the place of all images of a resolution."""
+    return Grid(resolution, like(level, resolution))
 
 
 def mask(name: str) -> str:

@@ -181,11 +181,11 @@ def _geometry(level: Level) -> Iterator[Var]:
         ("mean_sun_angles", MeanSunAngles(), ("angle",), "mean solar angles (all detectors, all bands)"),
         (
             "viewing_incidence_angles",
-            ViewingAngles(),
+            ViewingAngles(as_listed=True),
             ("band", "detector", "angle", "y", "x"),
             "viewing incidence angles",
         ),
-        ("mean_viewing_incidence_angles", MeanViewingAngles(), ("band", "angle"), "mean viewing incidence angles"),
+        ("mean_viewing_incidence_angles", MeanViewingAngles(as_listed=True), ("band", "angle"), "mean viewing incidence angles"),
     ):
         coordinates = [dim for dim in order if dim in dims]
         attrs = described(dims, name, coordinates, dtype="<f8", long_name=long_name, units="degrees")

@@ -76,7 +76,7 @@ def stac_discovery(level: Level) -> dict[str, Any]:
         "eo:snow_cover": s2.image_content(snow),
         "bands": [_band(band) for band in BANDS],
         "proj:code": X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE"),
-        **utm.proj(60, "proj:bbox", "proj:transform", "proj:wkt2"),
+        **utm.proj(s2.grid(level, 60), "proj:bbox", "proj:transform", "proj:wkt2"),
     }
     if level == "L1C":
         properties["gsd"] = s2.spectral(BANDS[1], "RESOLUTION", None)
@@ -84,8 +84,8 @@ def stac_discovery(level: Level) -> dict[str, Any]:
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": [f"https://stac-extensions.github.io/{name}/schema.json" for name in EXTENSIONS.split()],
-        "geometry": X("manifest", FOOTPRINT, polygon),
-        "bbox": X("manifest", FOOTPRINT, bounding_box),
+        "geometry": X("manifest", FOOTPRINT, polygon, optional=True),
+        "bbox": X("manifest", FOOTPRINT, bounding_box, optional=True),
         "properties": properties,
         "links": [{"rel": "self", "href": "./.zattrs.json", "type": "application/json"}],
     }
@@ -139,7 +139,7 @@ def _checks(document: str) -> X:
 
 
 def _null(path: str, convert: Callable[[str], object] | None = None) -> X:
-    return X("product", path, convert, default="null")
+    return X("product", path, convert, default="null", attribute=True)
 
 
 def _retrieval() -> dict[str, Any]:
@@ -236,10 +236,11 @@ def processing_history(level: Level) -> dict[str, Any]:
 
 def adfs(paths: tuple[str, ...]) -> F:
     """Names of the auxiliary data files, which the product's metadata lists by kind."""
-    return F(_joined, *(X("product", f"Auxiliary_Data_Info/{path}", default=None, every=True) for path in paths))
+    there = X("product", "Auxiliary_Data_Info", optional=True)
+    return F(_joined, there, *(X("product", f"Auxiliary_Data_Info/{path}", default=None, every=True) for path in paths))
 
 
-def _joined(*values: object) -> list[object]:
+def _joined(_: object, *values: object) -> list[object]:
     lists = [value if isinstance(value, list) else [value] for value in values]
     return [name for names in lists for name in names if name not in (None, "None")]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from xarray_safe.mapping import Product
+from collections.abc import Iterable
+from typing import Any
+
+from xarray_safe.mapping import Product, Var
 from xarray_safe.metadata import Documents, X
-from xarray_safe.products import s2, s2_layout28, s2_layout28_metadata
+from xarray_safe.products import s2, s2_layout25, s2_layout25_metadata, s2_layout28, s2_layout28_metadata
 from xarray_safe.products.s2 import Level
 
 FIRST_JP2_MASKS = (4, 0)
@@ -13,17 +16,26 @@ FIRST_JP2_MASKS = (4, 0)
 
 def product(level: Level, layout: str) -> Product:
     """Tables of a level in a layout, ``"2.5"`` or ``"2.8"``."""
+    if layout == "2.5":
+        variables, attrs = s2_layout25.variables(level), s2_layout25_metadata.attributes(level)
+    else:
+        variables, attrs = s2_layout28.variables(level), s2_layout28_metadata.attributes(level)
     return Product(
         type=f"S02MSI{level}",
         layout=layout,
         documents=s2.documents(level),
         cut=s2.CUT,
-        variables=s2_layout28.variables(level),
-        attrs=s2_layout28_metadata.attributes(level),
+        variables=variables,
+        attrs=attrs,
         named=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
         why=why_absent,
-        finish=s2_layout28_metadata.finish,
+        finish=s2_layout28_metadata.finish if layout == "2.8" else as_is,
     )
+
+
+def as_is(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:  # noqa: ARG001
+    """Leave the attributes of the root alone."""
+    return attrs
 
 
 def why_absent(documents: Documents) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from xarray_safe.metadata import F, X
-from xarray_safe.sources.grids import GEOCODING
+from xarray_safe.metadata import F
+from xarray_safe.sources.grids import Grid, Place
 
 _WKT: Final = (
     'PROJCS["WGS 84 / UTM zone {zone}{hemisphere}",GEOGCS["WGS 84",DATUM["WGS_1984",'
@@ -22,47 +22,30 @@ _WKT: Final = (
 )
 
 
-def epsg(code: str) -> int:
-    """EPSG number of a code such as ``EPSG:32632``; ValueError if it is no UTM zone on WGS 84."""
-    number = int(code.rpartition(":")[2])
-    if number // 100 not in (326, 327) or not 1 <= number % 100 <= 60:
-        raise ValueError("Sentinel-2 tiles lie in UTM zones on WGS 84 (EPSG:32601 to 32660, 32701 to 32760)")
-    return number
-
-
-def wkt(code: str) -> str:
+def wkt(epsg: int) -> str:
     """Well-known text (version 1, as GDAL writes it) of a UTM zone."""
-    number = epsg(code)
-    zone, south = number % 100, number // 100 == 327
-    return _WKT.format(
-        zone=zone, hemisphere="S" if south else "N", meridian=6 * zone - 183, northing=10000000 if south else 0, epsg=number
-    )
+    zone, south = epsg % 100, epsg // 100 == 327
+    hemisphere, northing = ("S", 10000000) if south else ("N", 0)
+    return _WKT.format(zone=zone, hemisphere=hemisphere, meridian=6 * zone - 183, northing=northing, epsg=epsg)
 
 
-def proj(resolution: int, *names: str) -> dict[str, Any]:
-    """Look-ups of a resolution's `proj:…` attributes: epsg, wkt2, transform, shape, bbox, or those named."""
-    place = f"{GEOCODING}/Geoposition[@resolution='{resolution}']"
-    size = f"{GEOCODING}/Size[@resolution='{resolution}']"
-    code = f"{GEOCODING}/HORIZONTAL_CS_CODE"
-    left, top, width, height = (X("tile", f"{place}/{name}", float) for name in ("ULX", "ULY", "XDIM", "YDIM"))
-    rows, columns = (X("tile", f"{size}/{name}", int) for name in ("NROWS", "NCOLS"))
-    attrs: dict[str, Any] = {
-        "proj:epsg": X("tile", code, epsg),
-        "proj:wkt2": X("tile", code, wkt),
-        "proj:transform": F(_transform, left, top, width, height),
-        "proj:shape": F(_shape, rows, columns),
-        "proj:bbox": F(_bbox, left, top, width, height, rows, columns),
+def proj(grid: Grid, *names: str) -> dict[str, Any]:
+    """Look-ups of the `proj:…` attributes of images: epsg, wkt2, transform, shape, bbox, or those named."""
+    functions = {
+        "proj:epsg": lambda place: place.epsg,
+        "proj:wkt2": lambda place: wkt(place.epsg),
+        "proj:transform": _transform,
+        "proj:shape": lambda place: [place.rows, place.columns],
+        "proj:bbox": _bbox,
     }
-    return {name: attrs[name] for name in names} if names else attrs
+    return {name: F(functions[name], grid) for name in names or functions}
 
 
-def _transform(left: float, top: float, width: float, height: float) -> list[float]:
-    return [width, 0.0, left, 0.0, height, top, 0.0, 0.0, 1.0]
+def _transform(place: Place) -> list[float]:
+    """Affine transform from columns and rows to the CRS, row by row."""
+    return [place.width, 0.0, place.left, 0.0, place.height, place.top, 0.0, 0.0, 1.0]
 
 
-def _shape(rows: int, columns: int) -> list[int]:
-    return [rows, columns]
-
-
-def _bbox(left: float, top: float, width: float, height: float, rows: int, columns: int) -> list[float]:
-    return [left, top + height * rows, left + width * columns, top]
+def _bbox(place: Place) -> list[float]:
+    """West, south, east, north in the CRS."""
+    return [place.left, place.top + place.height * place.rows, place.left + place.width * place.columns, place.top]

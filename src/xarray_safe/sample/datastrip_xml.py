@@ -5,8 +5,8 @@ Between them lie ephemeris, attitude and temperatures, which make it 3 to 19 MB 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from .product_xml import (
     auxiliary_files,
@@ -21,15 +21,16 @@ from .spec import Spec, iso
 from .tables import BANDS
 from .xml import Document, Element, leaves, node, serialise, texts
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DETECTORS = tuple(f"{n:02}" for n in range(1, 13))
 
 
 def datastrip_metadata(spec: Spec) -> bytes:
     """Write the datastrip's metadata, of at least ``spec.datastrip_mb`` MB."""
     level = spec.level[1:]
-    document = Document(
-        spec.specification, f"S2_PDI_Level-{level}_Datastrip_Metadata", f"Level-{level}_DataStrip_ID"
-    )
+    document = Document(spec.specification, f"S2_PDI_Level-{level}_Datastrip_Metadata", f"Level-{level}_DataStrip_ID")
     seconds = max(_seconds(spec), 2)
     document.section("General_Info", _general(spec))
     document.section("Image_Data_Info", [_tiles(spec), _sensor(spec), _radiometric(spec), _geometric()])
@@ -294,20 +295,22 @@ def _quality(spec: Spec) -> list[Element]:
         return node(tag, [node("VALUE", str(value), **unit), node("MEASUREMENT_DATE", date)])
 
     metre = {"unit": "m"}
-    residual = [
-        node("X_MEAN", "0.358463", **metre),
-        node("Y_MEAN", "2.073056", **metre),
-        node("X_STDV", "3.997200", **metre),
-        node("Y_STDV", "4.512729", **metre),
-    ]
+    names = ("X_MEAN", "Y_MEAN", "X_STDV", "Y_STDV")
+
+    def residual(*values: str) -> list[Element]:
+        return [node(name, value, **metre) for name, value in zip(names, values, strict=True)]
+
     local = [
         node("ZONE_NUMBER", 1),
         node("X_CENTER_POSITION", "0.0", **metre),
         node("Y_CENTER_POSITION", "0.0", **metre),
     ]
     correlation = [
-        node("Global_Residual", _copies(residual)),
-        node("Local_Residual_List", node("Local_Residual", [*local, *residual])),
+        node("Global_Residual", residual("-0.002690", "0.004217", "3.735653", "5.237445")),
+        node(
+            "Local_Residual_List",
+            node("Local_Residual", [*local, *residual("0.358463", "2.073056", "3.997200", "4.512729")]),
+        ),
     ]
     performance = [
         measured("Multi_Temporal_Registration", 4, **metre),
@@ -350,10 +353,6 @@ def _quality(spec: Spec) -> list[Element]:
         node("Radiometric_Info", node("Radiometric_Quality_List", radiometry)),
         *leaves(DEGRADED_ANC_DATA_PERCENTAGE=0),
     ]
-
-
-def _copies(elements: list[Element]) -> list[Element]:
-    return [node(element.tag, element.text, **dict(element.attrib)) for element in elements]
 
 
 def _gps(spec: Spec, seconds: float) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import eccodes
 import numpy as np
 
 from .geometry import EXTENT
-from .spec import Spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .spec import Spec
 
 NODES = 9
 

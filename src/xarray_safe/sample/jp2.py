@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,15 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from .geometry import Place
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .geometry import Place
 
 Rows = Callable[[int, int], npt.NDArray[np.unsignedinteger]]
 """Gives rows ``start:stop`` of an image: ``(rows, columns)`` or ``(components, rows, columns)``."""
 
-_ROWS_AT_ONCE = 512
+_PIXELS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,9 @@ def write(
         blockysize=tile,
         **options,
     ) as file:
-        for start in range(0, pixels, _ROWS_AT_ONCE):
-            stop = min(start + _ROWS_AT_ONCE, pixels)
+        step = max(_PIXELS_AT_ONCE // pixels // 2 * 2, 2)
+        for start in range(0, pixels, step):
+            stop = min(start + step, pixels)
             window = Window(0, start, pixels, stop - start)
             strip = rows(start, stop)
             file.write(strip if strip.ndim == 3 else strip[None], window=window)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lxml import etree
 
@@ -12,7 +12,10 @@ from .product_xml import outline
 from .spec import Spec, iso
 from .tables import BANDS, DATASTRIP_REPORTS, RESOLUTION, TILE_REPORTS
 from .tile_xml import mask_files, mask_suffix, preview_path
-from .xml import Element, fill, leaves, node, serialise
+from .xml import Element, fill, node, serialise
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _GML = "http://www.opengis.net/gml"
 _SAFE = "http://www.esa.int/safe/sentinel/1.1"
@@ -59,8 +62,10 @@ def entries(spec: Spec) -> list[Entry]:
         Entry("HTML_Presentation_Stylesheet", "HTML/UserProduct_index.xsl", "html"),
         Entry(f"{level}_Datastrip1_Metadata", f"{strip}/MTD_DS.xml", "datastrip"),
     ]
-    for name in DATASTRIP_REPORTS:
-        found.append(Entry(f"{_OLQC[name]}_Datastrip1_Information", f"{strip}/QI_DATA/{name}.xml", "datastrip"))
+    found += [
+        Entry(f"{_OLQC[name]}_Datastrip1_Information", f"{strip}/QI_DATA/{name}.xml", "datastrip")
+        for name in DATASTRIP_REPORTS
+    ]
     if spec.raster_masks:
         found.append(Entry("CAMS_Tile1", f"{tile}/AUX_DATA/AUX_CAMSFO", "auxiliary"))
     found.append(Entry("ECMWF_Tile1", f"{tile}/AUX_DATA/AUX_ECMWFT", "auxiliary"))
@@ -68,8 +73,10 @@ def entries(spec: Spec) -> list[Entry]:
         identity = f"{kind}_{metres}m" if spec.level == "L2A" else _ordinal(kind)
         found.append(Entry(f"IMG_DATA_Band_{identity}_Tile1", f"{path}.jp2", "images"))
     found.append(Entry(f"{level}_Tile1_Metadata", f"{tile}/MTD_TL.xml", "tile"))
-    for name in (*TILE_REPORTS, *(("L2A_QUALITY",) if spec.level == "L2A" else ())):
-        found.append(Entry(f"{_OLQC[name]}_Tile1_Information", f"{tile}/QI_DATA/{name}.xml", "tile"))
+    found += [
+        Entry(f"{_OLQC[name]}_Tile1_Information", f"{tile}/QI_DATA/{name}.xml", "tile")
+        for name in (*TILE_REPORTS, *(("L2A_QUALITY",) if spec.level == "L2A" else ()))
+    ]
     for kind, band, path in mask_files(spec):
         identity = _MASKS[kind]
         if band is not None:
@@ -96,16 +103,12 @@ def manifest(spec: Spec, folder: Path) -> bytes:
 
 
 def _ordinal(kind: str) -> str:
-    """Number a band among those of its resolution: B8A is the fourth of 20 m."""
+    """Give a band its number among those of its resolution: B8A is the fourth of 20 m."""
     if kind not in BANDS:
         return kind
     metres = RESOLUTION[kind]
     peers = [band for band in BANDS if RESOLUTION[band] == metres]
     return f"{metres}m_{peers.index(kind) + 1}"
-
-
-def _data_id(entry: Entry) -> str:
-    return entry.identifier + ("" if entry.container in ("product", "html") or "Metadata" in entry.path else "Data")
 
 
 def _identifier(entry: Entry) -> str:
@@ -143,7 +146,7 @@ def _map(spec: Spec, found: list[Entry]) -> Element:
         textInfo="Tile Container",
     )
     level = f"Level-{spec.level[1:]}"
-    package = node(
+    return node(
         f"{{{_XFDU}}}contentUnit",
         [
             *units("product"),
@@ -157,7 +160,6 @@ def _map(spec: Spec, found: list[Entry]) -> Element:
         textInfo=f"SENTINEL-2 MSI {level} User Product",
         unitType=f"Product_{level}",
     )
-    return package
 
 
 def _metadata(spec: Spec, found: list[Entry]) -> list[Element]:
@@ -180,7 +182,9 @@ def _metadata(spec: Spec, found: list[Entry]) -> list[Element]:
     name = f"Generation of Level-{spec.level[1:]} User Product"
     processing = node(f"{{{_SAFE}}}processing", None, name=name, start=iso(spec.generation, 6))
     wrapped = [
-        _wrapped("acquisitionPeriod", "Acquisition Period", safe("acquisitionPeriod", safe("startTime", iso(spec.start)))),
+        _wrapped(
+            "acquisitionPeriod", "Acquisition Period", safe("acquisitionPeriod", safe("startTime", iso(spec.start)))
+        ),
         _wrapped("measurementOrbitReference", "Orbit Reference", safe("orbitReference", orbit)),
         _wrapped("platform", "Platform Description", safe("platform", platform)),
         _wrapped("processing", "Processing", processing, category="PDI", classification="PROVENANCE"),

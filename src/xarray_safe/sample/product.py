@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from ..errors import InvalidArgument
 from . import grib, images, reports
 from .datastrip_xml import datastrip_metadata
 from .manifest import manifest
-from .options import Options
 from .product_xml import product_metadata
 from .spec import Spec
 from .statistics import Statistics
 from .tables import BANDS, DATASTRIP_REPORTS, RESOLUTIONS, TILE_REPORTS
 from .tile_xml import mask_files, mask_suffix, tile_metadata
+
+if TYPE_CHECKING:
+    import os
+
+    from .options import Options
 
 Zip = Literal[False, "stored", "deflated"]
 
@@ -29,7 +32,7 @@ def write(
     spec: Spec | None = None,
     *,
     scale: float | None = None,
-    zip: Zip = False,
+    zip: Zip = False,  # noqa: A002 - the natural word
     top: bool = True,
     **options: Unpack[Options],
 ) -> Path:
@@ -73,20 +76,20 @@ def write(
             raise InvalidArgument("sample product: give size or scale, not both.")
         options["size"] = round(1830 * scale) * 6
     spec = replace(spec or Spec(), **options)
-    place = Path(target)
+    place, packing = Path(target), zip
     if place.suffix == ".zip":
-        zip = zip or "stored"
+        packing = packing or "stored"
     elif place.suffix != ".SAFE":
-        place = place / (f"{spec.product_name}.SAFE" + (".zip" if zip else ""))
+        place = place / (f"{spec.product_name}.SAFE" + (".zip" if packing else ""))
     if place.exists():
         raise InvalidArgument(f"{place} exists already: delete it, or write elsewhere.")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".sample-") as scratch:
         folder = Path(scratch) / f"{spec.product_name}.SAFE"
         write_folder(spec, folder)
-        if zip:
+        if packing:
             packed = Path(scratch) / "product.zip"
-            pack(folder, packed, compressed=zip == "deflated", top=top)
+            pack(folder, packed, compressed=packing == "deflated", top=top)
             packed.replace(place)
         else:
             folder.replace(place)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from . import geometry
 from .spec import Spec, iso
-from .statistics import Statistics
 from .tables import (
     BANDS,
     CLASSES,
@@ -16,6 +17,9 @@ from .tables import (
     RESOLUTION,
 )
 from .xml import Document, Element, leaves, node, texts
+
+if TYPE_CHECKING:
+    from .statistics import Statistics
 
 _DOI = {"L2A": "https://doi.org/10.5270/S2_-znk9xsj", "L1C": "https://doi.org/10.5270/S2_-742ikth"}
 
@@ -63,7 +67,7 @@ def reflectance_conversion(spec: Spec) -> Element:
     irradiance = [
         node("SOLAR_IRRADIANCE", value, bandId=n, unit="W/m²/µm") for n, value in enumerate(spec.hardware.irradiance)
     ]
-    return node("Reflectance_Conversion", [node("U", f"{u:.14f}"), node("Solar_Irradiance_List", irradiance)])
+    return node("Reflectance_Conversion", [node("U", f"{u:.8f}"), node("Solar_Irradiance_List", irradiance)])
 
 
 def display_order() -> Element:
@@ -157,7 +161,7 @@ def datatake(spec: Spec, tag: str, **attributes: object) -> Element:
 
 def outline(spec: Spec) -> str:
     """Write the footprint: latitudes and longitudes, closed."""
-    return "".join(f"{lat:.14g} {lon:.14g} " for lat, lon in geometry.footprint(spec.place, spec.nodata))
+    return "".join(f"{lat:.8f} {lon:.8f} " for lat, lon in geometry.footprint(spec.place, spec.nodata))
 
 
 def _product_info(spec: Spec) -> Element:
@@ -252,6 +256,9 @@ def _quality(spec: Spec, statistics: Statistics) -> list[Element]:
     ]
     if spec.level == "L2A":
         content.append(
-            node("Image_Content_QI", leaves(**statistics.content(but=("CLOUDY_PIXEL_PERCENTAGE", "DEGRADED_MSI_DATA_PERCENTAGE"))))
+            node(
+                "Image_Content_QI",
+                leaves(**statistics.content(but=("CLOUDY_PIXEL_PERCENTAGE", "DEGRADED_MSI_DATA_PERCENTAGE"))),
+            )
         )
     return content

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lxml import etree
 
 from . import geometry
 from .spec import Spec, iso
-from .statistics import Statistics
 from .xml import XSI, Element, fill, leaves, node, serialise, texts
+
+if TYPE_CHECKING:
+    from .statistics import Statistics
 
 _OLQC = "http://gs2.esa.int/DATA_STRUCTURE/olqcReport"
 _L2AQI = "http://gs2.esa.int/DATA_STRUCTURE/l2aqiReport"
@@ -44,7 +47,7 @@ def quality_report(spec: Spec, name: str, identifier: str) -> bytes:
         node("item", name=identifier, className="PDI", url=f"{identifier}/"),
         *checks,
     ]
-    root = etree.Element("Earth_Explorer_File", nsmap={None: _OLQC})
+    root = etree.fromstring(f'<Earth_Explorer_File xmlns="{_OLQC}"/>')
     report = node("report", node("checkList", checklist), gippVersion="1.0", globalStatus="PASSED")
     report.set("date", iso(spec.generation))
     fill(root, [node("Earth_Explorer_Header", header), node("Data_Block", report, type="xml")])
@@ -77,7 +80,7 @@ def l2a_quality_report(spec: Spec, statistics: Statistics) -> bytes:
         )
     ]
     header = _fixed_header(spec, "L2A_QUALITY", "Quality information obtained from Sen2Cor", "L2A_QLINFO", "Sen2Cor")
-    root = etree.Element("L2A_Quality_File", nsmap={None: _L2AQI})
+    root = etree.fromstring(f'<L2A_Quality_File xmlns="{_L2AQI}"/>')
     report = node("report", lists, gippVersion="02.12.02", globalStatus="PASSED", date=iso(spec.generation, 0))
     fill(root, [node("L2A_Quality_Header", header), node("Data_Block", report, type="xml")])
     return _unprefixed(root, _L2AQI)
@@ -138,7 +141,7 @@ def inspire(spec: Spec) -> bytes:
     west = min(lon for lon in longitudes if lon > 0) if crosses else min(longitudes)
     east = max(lon for lon in longitudes if lon < 0) if crosses else max(longitudes)
     box = [
-        string(f"{side}Bound{axis}", f"{value:.14g}", "Decimal")
+        string(f"{side}Bound{axis}", f"{value:.8f}", "Decimal")
         for side, axis, value in (
             ("west", "Longitude", west),
             ("east", "Longitude", east),

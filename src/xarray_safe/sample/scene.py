@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from . import geometry
-from .spec import Spec
 from .tables import BANDS
+
+if TYPE_CHECKING:
+    from .spec import Spec
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -30,15 +33,26 @@ _CIRRUS = (900, 850, 820, 800, 790, 780, 770, 760, 750, 700, 600, 500, 400)
 _AIR = (1050, 800, 480, 270, 220, 180, 150, 120, 90, 60, 0, 10, 5)
 """What the air adds at the top of the atmosphere."""
 
-_GRAIN = 40.0
-"""Noise of a pixel (1e-4): with it a lossless 10 m band takes some 7.4 bits a pixel, as real ones do."""
+
+@dataclass(frozen=True)
+class Lattice:
+    """A smooth random field: how many nodes it has in each direction, and how rough it is."""
+
+    name: str
+    size: int
+    power: float
+
+
+_HEIGHT = Lattice("height", 128, 1.75)
+_MOISTURE = Lattice("moisture", 48, 1.5)
+_CLOUDS = Lattice("cloud", 128, 1.45)
+_VEIL = Lattice("veil", 16, 2.0)
 
 
 @dataclass(frozen=True)
 class Fields:
     """What lies at every pixel of a strip of rows: all shares from 0 to 1, but for `shade` (about 1)."""
 
-    valid: npt.NDArray[np.bool_]
     water: Floats
     depth: Floats
     plants: Floats
@@ -55,34 +69,32 @@ class Scene:
 
     spec: Spec
 
-    def fields(self, pixels: int, start: int, stop: int, band: str = "B02") -> Fields:
-        """Evaluate rows ``start:stop`` of an image of ``pixels`` x ``pixels``."""
+    def fields(self, pixels: int, start: int, stop: int) -> Fields:
+        """Evaluate rows ``start:stop`` of a grid of ``pixels`` x ``pixels``."""
         x = (np.arange(pixels, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
         y = (np.arange(start, stop, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
-        height = self._height(x, y)
-        sea = self._levels["sea"]
-        slope = self._spline("height", 64, 2.0, x, y, dx=1) - self._spline("height", 64, 2.0, x, y, dy=1)
-        water = _ramp(sea - height, 0.02)
-        moisture = self._spline("moisture", 40, 1.6, x, y) + self._parcels(x, y)
-        depth = np.clip((sea - height) * np.float32(2.5), 0, 1)
-        cloud = _ramp(self._spline("cloud", 56, 1.5, x, y) - self._levels["cloud"], 0.25)
-        behind = self._spline("cloud", 56, 1.5, x + np.float32(0.018), y + np.float32(0.03)) - self._levels["cloud"]
+        above = self._height(x, y) - np.float32(self._levels["sea"])
+        slope = self._spline(_HEIGHT, x, y, dx=1) + self._spline(_HEIGHT, x, y, dy=1)
+        water = _ramp(-above, 0.02)
+        parcels = self._parcels(x, y)
+        cloud = _ramp(self._spline(_CLOUDS, x, y) - np.float32(self._levels["cloud"]), 0.5)
+        behind = self._spline(_CLOUDS, x + np.float32(0.014), y + np.float32(0.024))
         return Fields(
-            valid=(x + np.float32(geometry.SLANT) * y[:, None]) < np.float32(self.edge),
             water=water,
-            depth=depth,
-            plants=_ramp(moisture + np.float32(0.3), 0.5),
-            snow=_ramp(height - self._levels["snow"], 0.1),
-            shade=np.clip(1 + np.float32(0.006) * slope * (1 - water), 0.35, 1.5),
+            depth=np.clip(above * np.float32(-2.5), 0, 1),
+            plants=_ramp(self._spline(_MOISTURE, x, y) + parcels + np.float32(0.3), 2.2),
+            snow=_ramp(above - np.float32(self._levels["snow"] - self._levels["sea"]), 0.1),
+            shade=np.clip(1 + (np.float32(1.1) * slope + np.float32(0.16) * parcels) * (1 - water), 0.3, 1.6),
             cloud=cloud,
-            cirrus=_ramp(self._spline("cirrus", 12, 2.0, x, y) - self._levels["cirrus"], 0.6) * np.float32(0.6),
-            shadow=_ramp(behind, 0.25) * (1 - cloud),
+            cirrus=_ramp(self._spline(_VEIL, x, y) - np.float32(self._levels["cirrus"]), 0.6) * np.float32(0.6),
+            shadow=_ramp(behind - np.float32(self._levels["cloud"]), 0.5) * (1 - cloud),
         )
 
-    @property
-    def edge(self) -> float:
-        """Where the swath ends, see `geometry.swath_edge`."""
-        return self._levels["edge"]
+    def valid(self, pixels: int, start: int, stop: int) -> npt.NDArray[np.bool_]:
+        """Whether pixels of rows ``start:stop`` lie in the swath."""
+        x = (np.arange(pixels, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
+        y = (np.arange(start, stop, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
+        return x + np.float32(geometry.SLANT) * y[:, None] < np.float32(self._levels["edge"])
 
     def reflectance(self, fields: Fields, band: str) -> Floats:
         """Reflectance (1e-4) of a band, without noise: of the surface for L2A, of the top of atmosphere for L1C."""
@@ -96,15 +108,8 @@ class Scene:
         out += np.float32(_CIRRUS[n]) * fields.cirrus
         return out + np.float32(_AIR[n]) if self.spec.level == "L1C" else out
 
-    def numbers(self, fields: Fields, band: str, noise: np.random.Generator) -> npt.NDArray[np.uint16]:
-        """Digital numbers of a band: 1 to 32767, and 0 where there are no data."""
-        out = self.reflectance(fields, band)
-        out += np.float32(_GRAIN) * noise.standard_normal(out.shape, dtype="f4")
-        out += np.float32(self.spec.offset)
-        return (np.clip(out, 1, 32767) * fields.valid).astype("u2")
-
     def classify(self, fields: Fields) -> Bytes:
-        """Scene classification (SCL) of a strip."""
+        """Scene classification (SCL) of a strip, as if there were data everywhere."""
         out = np.where(fields.plants > 0.5, 4, 5).astype("u1")
         out[(fields.plants > 0.46) & (fields.plants < 0.5)] = 7
         out[fields.shade < 0.6] = 2
@@ -114,7 +119,6 @@ class Scene:
         out[fields.cirrus > 0.15] = 10
         out[fields.cloud > 0.35] = 8
         out[fields.cloud > 0.75] = 9
-        out[~fields.valid] = 0
         return out
 
     # --- fields ---------------------------------------------------------------------------------------------------
@@ -125,55 +129,69 @@ class Scene:
         x = (np.arange(200, dtype="f4") + np.float32(0.5)) / np.float32(200)
         height = self._height(x, x)
         share = self.spec.clouds
-        cloud = np.quantile(self._spline("cloud", 56, 1.5, x, x), 1 - 0.75 * share)
-        cirrus = np.quantile(self._spline("cirrus", 12, 2.0, x, x), 1 - 0.6 * share)
+        veil = self._spline(_VEIL, x, x)
+        thin = np.quantile(veil, 1 - 0.3 * share)
+        thick = np.quantile(self._spline(_CLOUDS, x, x)[veil <= thin], 1 - 0.7 * share / (1 - 0.3 * share))
         return {
             "sea": float(np.quantile(height, 0.28)),
             "snow": float(np.quantile(height, 0.985)),
-            "cloud": float(cloud) if share else np.inf,
-            "cirrus": float(cirrus) if share else np.inf,
+            "cloud": float(thick) + 0.075 if share else np.inf,
+            "cirrus": float(thin) + 0.15 if share else np.inf,
             "edge": geometry.swath_edge(self.spec.nodata),
         }
 
     def _height(self, x: Floats, y: Floats) -> Floats:
         """Height of the land: hills that sink towards the south-west."""
-        tilt = np.float32(1.6) * x[None, :] - np.float32(1.2) * y[:, None]
-        return self._spline("height", 64, 2.0, x, y) + tilt
+        tilt: Floats = np.float32(1.6) * x[None, :] - np.float32(1.2) * y[:, None]
+        return self._spline(_HEIGHT, x, y) + tilt
 
-    def _spline(self, name: str, size: int, power: float, x: Floats, y: Floats, dx: int = 0, dy: int = 0) -> Floats:
-        """Evaluate a field (mean 0, deviation about 1) or its derivative on the grid of `y` and `x`."""
-        lattice = self._lattice(name, size, power)
-        return _weights(y, size, dy) @ lattice @ _weights(x, size, dx).T
+    def _spline(self, lattice: Lattice, x: Floats, y: Floats, dx: int = 0, dy: int = 0) -> Floats:
+        """Evaluate a field (mean 0, deviation about 1) or its derivative on the grid of `y` and `x`.
 
-    def _lattice(self, name: str, size: int, power: float) -> Floats:
+        Rounded, so that no machine's order of summation shows in the result.
+        """
+        nodes = self._lattices[lattice]
+        values = _weights(y, lattice.size, dy) @ nodes @ _weights(x, lattice.size, dx).T
+        values *= 4096
+        rounded: Floats = np.rint(values).astype("f4")
+        rounded /= np.float32(4096)
+        return rounded
+
+    @cached_property
+    def _lattices(self) -> dict[Lattice, geometry.Floats]:
         """Noise of which amplitudes fall with the given power of the frequency."""
-        spectrum = np.fft.fft2(self.spec.random("field", name).standard_normal((size, size)))
-        frequency = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(size) * size]))
-        field = np.fft.ifft2(spectrum / np.maximum(frequency, 1.0) ** power).real
-        return ((field - field.mean()) / field.std()).astype("f4")
+        lattices = {}
+        for lattice in (_HEIGHT, _MOISTURE, _CLOUDS, _VEIL):
+            white = self.spec.random("field", lattice.name).standard_normal((lattice.size, lattice.size))
+            frequency = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(lattice.size) * lattice.size]))
+            field = np.fft.ifft2(np.fft.fft2(white) / np.maximum(frequency, 1.0) ** lattice.power).real
+            lattices[lattice] = (field - field.mean()) / field.std()
+        return lattices
 
     def _parcels(self, x: Floats, y: Floats) -> Floats:
         """Fields and meadows: a slanted patchwork, every parcel a little drier or wetter."""
         parcels = self.spec.random("parcels").normal(0, 0.5, (97, 89)).astype("f4")
         row = (y[:, None] * np.float32(80) + x * np.float32(23)).astype("i4") % 97
         column = (x * np.float32(70) - y[:, None] * np.float32(19)).astype("i4") % 89
-        return parcels[row, column]
+        found: Floats = parcels[row, column]
+        return found
 
 
-def _weights(position: Floats, size: int, derivative: int) -> Floats:
+def _weights(position: Floats, size: int, derivative: int) -> geometry.Floats:
     """Cubic B-spline weights of `size` nodes at positions 0 to 1, or their derivatives: (positions, nodes)."""
-    place = np.clip(position, -0.02, 1.02) * np.float32(size - 5) + np.float32(2)
-    distance = np.abs(place[:, None] - np.arange(size, dtype="f4"))
-    near, far = np.clip(1 - distance, 0, None), np.clip(2 - distance, 0, None)
-    if derivative == 0:
-        return (far**3 - 4 * near**3) / np.float32(6)
-    sign = np.sign(np.arange(size, dtype="f4") - place[:, None])
-    return sign * (far**2 - 4 * near**2) / np.float32(2)
+    place = np.clip(position.astype("f8"), -0.02, 1.02) * (size - 5) + 2
+    offset = np.arange(size) - place[:, None]
+    near, far = np.clip(1 - np.abs(offset), 0, None), np.clip(2 - np.abs(offset), 0, None)
+    weights: geometry.Floats = (far**3 - 4 * near**3) / 6
+    if derivative:
+        weights = np.sign(offset) * (far**2 - 4 * near**2) / 2
+    return weights
 
 
 def _ramp(value: Floats, width: float) -> Floats:
     """Go from 0 to 1 around `value` 0."""
-    return np.clip(value / np.float32(width) + np.float32(0.5), 0, 1)
+    share: Floats = np.clip(value / np.float32(width) + np.float32(0.5), 0, 1)
+    return share
 
 
 def _mix(low: float, high: float, share: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from zlib import crc32
 
@@ -132,8 +132,8 @@ class Spec:
     def start(self) -> datetime:
         """Start of the data take."""
         if self.sensing is not None:
-            return self.sensing.replace(tzinfo=timezone.utc, microsecond=24000)
-        day = datetime(2024, 11, 15, 10, 30, 59, 24000, tzinfo=timezone.utc)
+            return self.sensing.replace(tzinfo=UTC, microsecond=24000)
+        day = datetime(2024, 11, 15, 10, 30, 59, 24000, tzinfo=UTC)
         return day - timedelta(minutes=round(self.place.longitude * 4) % 1440)
 
     @property
@@ -160,7 +160,7 @@ class Spec:
     def absolute_orbit(self) -> int:
         """Absolute orbit at the time of sensing, of the given relative orbit."""
         day, number = self.hardware.reference
-        then = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
+        then = datetime.fromisoformat(day).replace(tzinfo=UTC)
         near = number + round((self.start - then).total_seconds() / 86400 * 14.3)
         around = range(max(near - 71, 1), near + 72)
         return next((n for n in around if (n + self.hardware.shift) % 143 + 1 == self.orbit), max(near, 1))
@@ -192,7 +192,7 @@ class Spec:
         return f"DATASTRIP/DS_{self.centre}_{stamp(self.generation)}_S{stamp(self.strip_start)}"
 
     def tile_id(self, level: str | None = None) -> str:
-        """Identifier of the granule; that of the Level-1C one too."""
+        """Give the identifier of the granule, or of the Level-1C granule that it was made from."""
         time = self.l1c_time if level == "L1C" else self.generation
         return (
             f"{self.satellite}_OPER_MSI_{level or self.level}_TL_{self.centre}_{stamp(time)}"
@@ -221,10 +221,7 @@ class Spec:
         """Names in ``IMG_DATA`` (relative to the product, without suffix): what they show and their resolution."""
         folder = f"{self.granule_folder}/IMG_DATA"
         if self.level == "L1C":
-            return {
-                f"{folder}/{self.image_prefix}{kind}": (kind, RESOLUTION.get(kind, 10))
-                for kind in L1C_IMAGES
-            }
+            return {f"{folder}/{self.image_prefix}{kind}": (kind, RESOLUTION.get(kind, 10)) for kind in L1C_IMAGES}
         return {
             f"{folder}/R{metres}m/{self.image_prefix}{kind}_{metres}m": (kind, metres)
             for metres in RESOLUTIONS

@@ -24,8 +24,19 @@ class Statistics:
     """Pixels of the 20 m scene classification by class."""
     flags: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, "i8"))
     """Pixels of the L1C classification mask: clouds, snow, without data, all."""
-    aot: float = 0.0
-    wvp: float = 0.0
+    sums: dict[str, list[int]] = field(default_factory=dict)
+    """Sums and counts of the 20 m images of aerosols (``AOT``) and water vapour (``WVP``), in thousandths."""
+
+    def add(self, kind: str, values: npt.NDArray[np.uint16]) -> None:
+        """Count rows of aerosols or water vapour."""
+        total = self.sums.setdefault(kind, [0, 0])
+        total[0] += int(values.sum(dtype="i8"))
+        total[1] += int(np.count_nonzero(values))
+
+    def mean(self, kind: str) -> float:
+        """Mean of aerosols or water vapour where there are data."""
+        total, count = self.sums.get(kind, [0, 0])
+        return total / 1000 / max(count, 1)
 
     def text(self, name: str) -> str:
         """Write one value as the metadata do."""
@@ -50,9 +61,7 @@ class Statistics:
         total, seen = max(int(count.sum()), 1), max(int(count[1:].sum()), 1)
         clouds = int(count[8:11].sum())
         land = max(seen - int(count[6]), 1)
-        shares = {
-            f"{name}_PERCENTAGE": f"{100 * int(count[n]) / (seen if n else total):.6f}" for name, n in _SHARES
-        }
+        shares = {f"{name}_PERCENTAGE": f"{100 * int(count[n]) / (seen if n else total):.6f}" for name, n in _SHARES}
         if self.specification < 15:
             shares = {name.replace("CAST_SHADOW", "DARK_FEATURES"): value for name, value in shares.items()}
         return {
@@ -64,8 +73,8 @@ class Statistics:
             "WATER_VAPOUR_RETRIEVAL_ACCURACY": "0.0",
             "AOT_RETRIEVAL_ACCURACY": "0.0",
             "AOT_RETRIEVAL_METHOD": "SEN2COR_DDV",
-            "GRANULE_MEAN_AOT": f"{self.aot:.6f}",
-            "GRANULE_MEAN_WV": f"{self.wvp:.6f}",
+            "GRANULE_MEAN_AOT": f"{self.mean('AOT'):.6f}",
+            "GRANULE_MEAN_WV": f"{self.mean('WVP'):.6f}",
             "OZONE_SOURCE": "AUX_ECMWFT",
             "OZONE_VALUE": "296.662689",
         }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from . import geometry
-from .geometry import Floats
 from .spec import Spec, iso
-from .statistics import Statistics
 from .tables import BANDS, GML_MASKS, RESOLUTIONS
 from .xml import Document, Element, leaves, node, texts
+
+if TYPE_CHECKING:
+    from .geometry import Floats
+    from .statistics import Statistics
 
 
 def tile_metadata(spec: Spec, statistics: Statistics) -> bytes:
@@ -122,8 +126,8 @@ def _mean(zenith: Floats, azimuth: Floats) -> list[Element]:
     radians = np.radians(azimuth)
     direction = np.degrees(np.arctan2(np.nanmean(np.sin(radians)), np.nanmean(np.cos(radians)))) % 360
     return [
-        node("ZENITH_ANGLE", f"{np.nanmean(zenith):.13f}", unit="deg"),
-        node("AZIMUTH_ANGLE", f"{direction:.13f}", unit="deg"),
+        node("ZENITH_ANGLE", f"{np.nanmean(zenith):.8f}", unit="deg"),
+        node("AZIMUTH_ANGLE", f"{direction:.8f}", unit="deg"),
     ]
 
 

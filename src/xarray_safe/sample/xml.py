@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lxml import etree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Element: TypeAlias = etree._Element
 Content: TypeAlias = "str | int | float | Element | Iterable[Element] | None"

@@ -2,6 +2,10 @@
 
 Grids are parsed when their values are asked for; opening only counts them. A grid that the XML does not hold
 (a detector that does not see the tile in one band) is NaN, as is each node outside a detector's swath.
+
+The XML lists bands by detector focal plane in L1C (b01, b09, b10, b02, …). ESA's converter 2.8 keeps that order for
+the values but sorts the labels, so that they disagree; ``as_listed`` does the same, for the same tree. Layout 2.5
+is right.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from xarray_safe.mapping import Array, Context, Files, Key
 
 ANGLES: Final = "Geometric_Info/Tile_Angles"
+GRIDS: Final = f"{ANGLES}/Viewing_Incidence_Angles_Grids"
+MEANS: Final = f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle"
 NAMES: Final = ("zenith", "azimuth")
 BANDS: Final = ("b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b09", "b10", "b11", "b12")
 """Band names by the number that the XML gives them (bandId)."""
@@ -70,14 +76,22 @@ class MeanSunAngles:
 
 @dataclass(frozen=True, slots=True)
 class MeanViewingAngles:
-    """Mean viewing zenith and azimuth by band: (band, angle); NaN for a band without."""
+    """Mean viewing zenith and azimuth by band: (band, angle); NaN for a band without.
+
+    Parameters
+    ----------
+    as_listed
+        Bands in the order of the XML, whatever their labels say, as layout 2.8 has them.
+    """
+
+    as_listed: bool = False
 
     def open(self, context: Context) -> Array:
         """Read the numbers."""
         root = context.documents.root("tile")
-        bands = _bands(root)
+        bands = _bands(root, MEANS if self.as_listed else None)
         values = np.full((len(bands), 2), np.nan)
-        for element in root.iterfind(f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle"):
+        for element in root.iterfind(MEANS):
             values[bands.index(_number(element, "bandId"))] = _pair(element, _where(context))
         return Small(values)
 
@@ -93,14 +107,22 @@ class SunAngles:
 
 @dataclass(frozen=True, slots=True)
 class ViewingAngles:
-    """Viewing zenith and azimuth on the 5 km grid by band and detector: (band, detector, angle, y, x)."""
+    """Viewing zenith and azimuth on the 5 km grid by band and detector: (band, detector, angle, y, x).
+
+    Parameters
+    ----------
+    as_listed
+        Bands in the order of the XML, whatever their labels say, as layout 2.8 has them.
+    """
+
+    as_listed: bool = False
 
     def open(self, context: Context) -> Array:
         """Count bands, detectors, rows and columns."""
         root = context.documents.root("tile")
-        bands, detectors = _bands(root), _detectors(root)
-        shape = (len(bands), len(detectors), 2, *_grid_shape(context))
-        return Grids(context.files, context.documents.names["tile"], shape)
+        bands = tuple(_bands(root, GRIDS if self.as_listed else None))
+        shape = (len(bands), len(_detectors(root)), 2, *_grid_shape(context))
+        return Grids(context.files, context.documents.names["tile"], shape, bands)
 
 
 @dataclass(frozen=True)
@@ -110,6 +132,7 @@ class Grids:
     files: Files
     name: str
     shape: tuple[int, ...]
+    bands: tuple[int, ...] = ()
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -123,27 +146,29 @@ class Grids:
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Parse all grids and give a part."""
-        root = parse(self.files.read(self.name), f"{self.files.url}: {self.name}")
         where = f"{self.files.url}: {self.name}"
-        if len(self.shape) == 3:
+        root = parse(self.files.read(self.name), where)
+        if not self.bands:
             return np.asarray(_grid(root.find(f"{ANGLES}/Sun_Angles_Grid"), self.shape[-2:], where)[key])
-        bands, detectors = _bands(root), _detectors(root)
-        values = np.full((len(bands), len(detectors), *self.shape[2:]), np.nan)
-        for element in root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids"):
-            place = bands.index(_number(element, "bandId")), detectors.index(_number(element, "detectorId"))
+        detectors = _detectors(root)
+        values = np.full(self.shape, np.nan)
+        for element in root.iterfind(GRIDS):
+            place = self.bands.index(_number(element, "bandId")), detectors.index(_number(element, "detectorId"))
             values[place] = _grid(element, self.shape[-2:], where)
         return np.asarray(values[key])
 
 
-def _bands(root: etree._Element) -> list[int]:
-    """Numbers of the bands that have angles of any kind."""
-    grids = root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids")
-    means = root.iterfind(f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle")
-    return sorted({_number(element, "bandId") for elements in (grids, means) for element in elements})
+def _bands(root: etree._Element, as_in: str | None = None) -> list[int]:
+    """Numbers of the bands that have angles of any kind, sorted or in the order in which a kind lists them."""
+    found = {_number(element, "bandId") for path in (GRIDS, MEANS) for element in root.iterfind(path)}
+    if as_in is None:
+        return sorted(found)
+    listed = dict.fromkeys(_number(element, "bandId") for element in root.iterfind(as_in))
+    return [*listed, *sorted(found - listed.keys())]
 
 
 def _detectors(root: etree._Element) -> list[int]:
-    return sorted({_number(element, "detectorId") for element in root.iterfind(f"{ANGLES}/Viewing_Incidence_Angles_Grids")})
+    return sorted({_number(element, "detectorId") for element in root.iterfind(GRIDS)})
 
 
 def _number(element: etree._Element, attribute: str) -> int:

@@ -7,7 +7,6 @@ spelt, and times rounded, as cfgrib and xarray do it on writing to Zarr, because
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as factory
 from datetime import UTC, datetime
@@ -16,18 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.errors import CorruptFile, MissingElement
+from xarray_safe import cache
+from xarray_safe.errors import AbsentFile, CorruptFile
 from xarray_safe.sources import grib_header
 from xarray_safe.sources.grib_eccodes import opened
 from xarray_safe.sources.grib_header import MISSING, Field
+from xarray_safe.sources.grids import Small
 
 if TYPE_CHECKING:
-    from xarray_safe.mapping import Context, Files, Key
+    from collections.abc import Callable, Iterator, Mapping
+
+    from xarray_safe.mapping import Array, Context, Files, Key
 
 _PIECE: Final = 1 << 16  # bytes of one read: many times a whole file of a Sentinel-2 product
 _HEAD: Final = 1 << 12  # bytes of a message in which its header lies
-_KEPT: Final = 64
-_INDEXES: dict[tuple[str, ...], GribFile] = {}
+_FIELD_BYTES: Final = 4000  # what an indexed message takes in memory, about
 
 _LEVEL_ATTRS: Final[Mapping[str, Mapping[str, str]]] = {
     "isobaricInhPa": {
@@ -38,34 +40,14 @@ _LEVEL_ATTRS: Final[Mapping[str, Mapping[str, str]]] = {
         "stored_direction": "decreasing",
     },
 }
-_NANOSECONDS: Final = {"days": 86_400_000_000_000, "hours": 3_600_000_000_000, "minutes": 60_000_000_000, "seconds": 1_000_000_000}
+_NANOSECONDS: Final = {"days": 86400 * 10**9, "hours": 3600 * 10**9, "minutes": 60 * 10**9, "seconds": 10**9}
 
 
-@dataclass(slots=True)
-class Values:
-    """A small array that is already in memory.
+@dataclass(frozen=True, slots=True)
+class Described(Small):
+    """A small array in memory with the raw attributes that its file gives to it."""
 
-    Parameters
-    ----------
-    values
-        The array.
-    attrs
-        Raw attributes that the file gives to it.
-    """
-
-    values: np.ndarray[Any, Any]
-    attrs: Mapping[str, Any] = factory(default_factory=dict)
-    shape: tuple[int, ...] = factory(init=False)
-    dtype: np.dtype[Any] = factory(init=False)
-    chunks: tuple[int, ...] = factory(init=False)
-
-    def __post_init__(self) -> None:
-        """Take shape and dtype from the values."""
-        self.shape, self.dtype, self.chunks = self.values.shape, self.values.dtype, self.values.shape
-
-    def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
-        """Give a copy of a window."""
-        return np.array(self.values[key])
+    attrs: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -93,6 +75,10 @@ class GribArray:
     def __post_init__(self) -> None:
         """Take the shape from the header."""
         self.shape = self.chunks = self.field.shape
+
+    def __dask_tokenize__(self) -> object:
+        """Token of the content: the file and the message in it."""
+        return ("xarray_safe.grib", self.files.identity(self.name), self.field.start)
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Decode the message and cut a window out.
@@ -140,7 +126,7 @@ class GribFile:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """Attributes of the group: ``GRIB_edition``, ``GRIB_centre``, …, ``institution``, ``Conventions``, ``history``."""
+        """Attributes of the group: ``GRIB_edition``, …, ``institution``, ``Conventions``, ``history``."""
         return {
             **{f"GRIB_{key}": value for key, value in self.first.group.items()},
             "Conventions": "CF-1.7",
@@ -161,67 +147,85 @@ class GribFile:
         attrs["units"] = field.keys["units"]
         return {**attrs, "coordinates": " ".join(_coordinates_of(field)), "_FillValue": np.float32(np.nan)}
 
-    def coordinate(self, name: str) -> Values:
+    def coordinate(self, name: str) -> Described:
         """One of `coordinates`, as cfgrib and xarray write it to Zarr: times as integers, the rest as they are."""
         if name in ("latitude", "longitude"):
             return _geographic(name, self.first.latitude if name == "latitude" else self.first.longitude)
         if name == "number":
             attrs = {"long_name": "ensemble member numerical id", "standard_name": "realization", "units": "1"}
-            return Values(np.array(self.first.number, np.int64), attrs)
+            return Described(np.array(self.first.number, np.int64), attrs)
         if name == "time":
             return _moment(self.first.time, "initial time of forecast", "forecast_reference_time")
         if name == "valid_time":
             return _moment(self.first.time + self.first.step, "time", "time")
         if name == "step":
             value, units = _step(self.first.step)
-            attrs = {"long_name": "time since forecast_reference_time", "standard_name": "forecast_period", "units": units}
-            return Values(np.array(value, np.int64), attrs)
+            attrs = {
+                "long_name": "time since forecast_reference_time",
+                "standard_name": "forecast_period",
+                "units": units,
+            }
+            return Described(np.array(value, np.int64), attrs)
         level = next(field.level for field in self.fields.values() if field.keys["typeOfLevel"] == name)
         plain = {"long_name": f"original GRIB coordinate for key: level({name})", "units": "1"}
-        return Values(np.array(level, np.float64), {**_LEVEL_ATTRS.get(name, plain), "_FillValue": np.float64(np.nan)})
+        return Described(
+            np.array(level, np.float64), {**_LEVEL_ATTRS.get(name, plain), "_FillValue": np.float64(np.nan)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Grib:
     """A variable or a coordinate of a GRIB file.
 
-    What it opens to has, beside what every array has, ``attrs``: the raw attributes that cfgrib gives to it.
-
     Parameters
     ----------
-    pattern
-        Which file, e.g. ``GRANULE/*/AUX_DATA/AUX_ECMWFT``.
+    names
+        Patterns of the file, e.g. ``("GRANULE/*/AUX_DATA/AUX_ECMWFT",)``; the first that is there counts.
     variable
         Name in cfgrib: a variable (``msl``, ``u10``, …), ``latitude``, ``longitude``, ``number``, ``time``,
         ``step``, ``valid_time``, or a type of level (``surface``, ``isobaricInhPa``).
     dtype
         For coordinates: cast to it; empty: as cfgrib gives them (float64, int64).
+    described
+        What it opens to has ``attrs``: the raw attributes that cfgrib gives to the variable.
     """
 
-    pattern: str
+    names: tuple[str, ...]
     variable: str
     dtype: str = ""
+    described: bool = False
 
-    def open(self, context: Context) -> GribArray | Values:
+    def open(self, context: Context) -> Array:
         """Index the file (once) and give the variable, lazily.
 
         Raises
         ------
-        MissingFile
-            No file matches the pattern.
-        MissingElement
-            The file has no message of the variable.
+        AbsentFile
+            There is no such file, or it has no message of the variable.
         CorruptFile
             The file is no GRIB, or broken.
         """
-        name = context.find(self.pattern)
+        name = find(context.find, self.names)
         grib = index(context.files, name)
-        if self.variable in grib.fields:
-            return GribArray(context.files, name, grib.fields[self.variable], grib.variable_attrs(self.variable))
+        field = grib.fields.get(self.variable)
+        if field is not None:
+            return GribArray(context.files, name, field, grib.variable_attrs(self.variable) if self.described else {})
         if self.variable not in grib.coordinates:
-            raise MissingElement(f"{grib.where}: has no message of {self.variable!r}, only of {', '.join(grib.fields)}")
-        found = grib.coordinate(self.variable)
-        return Values(found.values.astype(self.dtype), found.attrs) if self.dtype else found
+            raise AbsentFile(f"{grib.where}: has no message of {self.variable!r}, only of {', '.join(grib.fields)}.")
+        coordinate = grib.coordinate(self.variable)
+        values = coordinate.values.astype(self.dtype) if self.dtype else coordinate.values
+        return Described(values, coordinate.attrs if self.described else {})
+
+
+def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
+    """Name of the first file that is there; the error for the first pattern where none is."""
+    absent = None
+    for pattern in names:
+        try:
+            return look(pattern)
+        except AbsentFile as error:
+            absent = absent or error
+    raise absent or AbsentFile("no file was asked for")
 
 
 def index(files: Files, name: str) -> GribFile:
@@ -239,14 +243,13 @@ def index(files: Files, name: str) -> GribFile:
     CorruptFile
         The file is no GRIB, or cut short, or its messages do not belong together.
     """
-    key = files.identity(name)
-    found = _INDEXES.get(key)
+    key = ("grib", *files.identity(name))
+    found: GribFile | None = cache.indexes().get(key)
     if found is None:
         where = f"{files.url}: {name}"
-        found = GribFile(where, _by_name(list(_messages(files, name, where)), where))
-        for old in list(_INDEXES)[: max(0, len(_INDEXES) - _KEPT + 1)]:
-            _INDEXES.pop(old, None)
-        _INDEXES[key] = found
+        fields = _by_name(list(_messages(files, name, where)), where)
+        found = GribFile(where, fields)
+        cache.indexes().put(key, found, _FIELD_BYTES * len(fields))
     return found
 
 
@@ -267,7 +270,9 @@ def _messages(files: Files, name: str, where: str) -> Iterator[Field]:
         head = get(at, min(at + _HEAD, size))
         length = _length(head, size - at, here)
         if get(at + length - 4, at + length) != b"7777":
-            raise CorruptFile(f"{here}: does not end with '7777' after {length} bytes; the file is damaged: fetch it again")
+            raise CorruptFile(
+                f"{here}: does not end with '7777' after {length} bytes; the file is damaged, fetch it again"
+            )
         yield grib_header.field(head[:length], at, length, here, partial(get, at, at + length))
         at += length
 
@@ -275,12 +280,14 @@ def _messages(files: Files, name: str, where: str) -> Iterator[Field]:
 def _length(head: bytes, left: int, where: str) -> int:
     """Length of the message that starts with these bytes, held against what is left of the file."""
     if len(head) < 16 or head[:4] != b"GRIB":
-        raise CorruptFile(f"{where}: no GRIB message starts there; the file is damaged or of another format: fetch it again")
+        raise CorruptFile(f"{where}: no GRIB message starts there; the file is damaged, fetch it again")
     if head[7] not in (1, 2):
         raise CorruptFile(f"{where}: GRIB edition {head[7]} is not known")
     length = int.from_bytes(head[4:7]) if head[7] == 1 else int.from_bytes(head[8:16])
     if not 20 <= length <= left:
-        raise CorruptFile(f"{where}: says that it is {length} bytes long, but {left} are left; the file is cut short: fetch it again")
+        raise CorruptFile(
+            f"{where}: is {length} bytes long, but {left} are left; the file is cut short, fetch it again"
+        )
     return length
 
 
@@ -307,20 +314,20 @@ def _coordinates_of(field: Field) -> tuple[str, ...]:
     return (*number, "time", "step", field.keys["typeOfLevel"], "latitude", "longitude", "valid_time")
 
 
-def _geographic(name: str, values: np.ndarray[Any, Any]) -> Values:
+def _geographic(name: str, values: np.ndarray[Any, Any]) -> Described:
     """Latitudes or longitudes with their attributes."""
     attrs: dict[str, Any] = {"long_name": name, "standard_name": name, "_FillValue": np.float64(np.nan)}
     attrs["units"] = "degrees_north" if name == "latitude" else "degrees_east"
     if name == "latitude" and values[0] > values[-1]:
         attrs["stored_direction"] = "decreasing"
-    return Values(values, attrs)
+    return Described(values, attrs)
 
 
-def _moment(seconds: int, long_name: str, standard_name: str) -> Values:
+def _moment(seconds: int, long_name: str, standard_name: str) -> Described:
     """Encode a moment as xarray does: as zero days since itself."""
     moment = datetime.fromtimestamp(seconds, UTC)
     attrs = {"long_name": long_name, "standard_name": standard_name, "calendar": "proleptic_gregorian"}
-    return Values(np.array(0, np.int64), {**attrs, "units": f"days since {moment:%Y-%m-%d %H:%M:%S}"})
+    return Described(np.array(0, np.int64), {**attrs, "units": f"days since {moment:%Y-%m-%d %H:%M:%S}"})
 
 
 def _step(seconds: int) -> tuple[int, str]:

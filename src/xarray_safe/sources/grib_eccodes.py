@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ import numpy as np
 from xarray_safe.errors import CorruptFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
 _LOCK = threading.Lock()
@@ -50,7 +51,7 @@ class Message:
         return np.atleast_1d(values)
 
     def step(self, seconds: Mapping[int, int]) -> tuple[int, int]:
-        """Unit and length in seconds of the forecast step: in hours if it can be, as eccodes does unasked.
+        """Give unit and length (s) of the forecast step: in hours if it can be, as eccodes does unasked.
 
         It is asked in the message's own unit first, because eccodes fails, and prints, where hours do not go.
         """

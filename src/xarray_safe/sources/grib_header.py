@@ -7,7 +7,6 @@ it load its definitions takes 0.3 s, more than opening a whole product. Any othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,8 @@ import numpy as np
 from xarray_safe.errors import CorruptFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
 MISSING: Final = float(np.finfo(np.float32).max)
@@ -214,7 +215,8 @@ def _field_of_sentinel_2(message: bytes, start: int, length: int) -> Field | Non
     north, west, south, east = (_signed(grid[i : i + 3]) for i in (10, 13, 17, 20))
     dx, dy = int.from_bytes(grid[23:25]), int.from_bytes(grid[25:27])
     sizes = 2 <= width < 0xFFFF and 2 <= height < 0xFFFF and 0 < dx < 0xFFFF and 0 < dy < 0xFFFF  # all bits: missing
-    if not sizes or not -90_000 <= south < north <= 90_000 or not -180_000 <= min(west, east) < max(west, east) <= 180_000:
+    across = -180_000 <= west != east <= (360_000 if west < east else 180_000)
+    if not sizes or not across or not -90_000 <= south < north <= 90_000:
         return None
     latitude, longitude = _latitudes(north, south, dy, height), _longitudes(west, east, width)
     moment = _moment(first)
@@ -290,7 +292,7 @@ def _field_by_eccodes(message: bytes, start: int, where: str) -> Field:
         if keys["gridType"] != "regular_ll":
             raise CorruptFile(f"{where}: its grid is of type {keys['gridType']}, not regular_ll")
         if keys["jPointsAreConsecutive"] or get.optional("alternativeRowScanning"):
-            raise CorruptFile(f"{where}: its values are stored by columns, or in rows to and fro, which is not supported")
+            raise CorruptFile(f"{where}: its values do not run through all rows from west to east")
         keys["stepUnits"], step = get.step(_STEP_SECONDS)
         keys["missingValue"] = MISSING
         date, time = get("dataDate"), get("dataTime")

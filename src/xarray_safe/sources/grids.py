@@ -1,17 +1,20 @@
 """Coordinates and small arrays: pixel centres of a Sentinel-2 tile, nodes of its angle grids, constants.
 
-The places come from `Tile_Geocoding` of the tile's metadata (`MTD_TL.xml`), as in ESA's converter, which takes
-them from the images: the two agree in a sound product.
+The places of images are what the images say, or `Tile_Geocoding` of the tile's metadata (`MTD_TL.xml`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from xarray_safe.metadata import X
+from xarray_safe.errors import CorruptFile
+from xarray_safe.metadata import LookUp, X
+from xarray_safe.sources.jp2 import open_image
+from xarray_safe.sources.jp2.georeference import georeference
 
 if TYPE_CHECKING:
     from xarray_safe.mapping import Array, Context, Key
@@ -26,6 +29,7 @@ class Small:
     """An array that is held in memory, because it is a coordinate or tiny."""
 
     values: np.ndarray[Any, Any]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,21 +63,66 @@ class Constant:
         return Small(np.asarray(self.value, dtype=self.dtype))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the images of one resolution lie: the outer corner, signed pixel sizes (m), rows, columns, CRS."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    rows: int
+    columns: int
+    epsg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid(LookUp):
+    """Look-up of the `Place` of all images of one resolution.
+
+    ESA's converter asks an image. Here too, where a look at its header is cheap; remotely, and where it does not
+    say, the tile's metadata are asked, which say the same in a sound product.
+
+    Parameters
+    ----------
+    resolution
+        10, 20 or 60 m, by which the metadata name it.
+    like
+        Pattern of the image to ask.
+    """
+
+    resolution: int
+    like: str
+
+    def resolve(self, documents: Documents) -> Place:
+        """Look at the image, or at the metadata."""
+        code = documents.value(X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE", utm_epsg))
+        place = f"{GEOCODING}/Geoposition[@resolution='{self.resolution}']"
+        corner = [documents.value(X("tile", f"{place}/{name}", float)) for name in ("ULX", "ULY", "XDIM", "YDIM")]
+        stated = Place(*corner, *size(documents, self.resolution), code)  # type: ignore[arg-type]
+        names = documents.files.find(self.like) if documents.files.local else []
+        try:
+            rows, columns = open_image(documents.files, names[0]).shape[1:]
+        except (IndexError, CorruptFile):
+            return stated
+        seen = georeference(documents.files, names[0])
+        corner = [seen.left, seen.top, seen.width, seen.height] if seen else corner
+        return Place(*corner, rows, columns, seen.epsg if seen and seen.epsg else code)  # type: ignore[arg-type]
+
+
 def size(documents: Documents, resolution: int) -> tuple[int, int]:
-    """Rows and columns of the images at a resolution (m) as the tile's metadata says."""
+    """Rows and columns of the images of a resolution (m), as the tile's metadata say."""
     path = f"{GEOCODING}/Size[@resolution='{resolution}']"
-    rows = documents.value(X("tile", f"{path}/NROWS", int))
-    columns = documents.value(X("tile", f"{path}/NCOLS", int))
+    rows, columns = (documents.value(X("tile", f"{path}/{name}", int)) for name in ("NROWS", "NCOLS"))
     return rows, columns  # type: ignore[return-value]
 
 
-def origin_and_step(documents: Documents, resolution: int, axis: str) -> tuple[float, float]:
-    """Outer edge of the first pixel and the signed pixel size (m) along an axis."""
-    path = f"{GEOCODING}/Geoposition[@resolution='{resolution}']"
-    letter = axis.upper()
-    edge = documents.value(X("tile", f"{path}/UL{letter}", float))
-    step = documents.value(X("tile", f"{path}/{letter}DIM", float))
-    return edge, step  # type: ignore[return-value]
+def utm_epsg(code: str) -> int:
+    """EPSG number of a code such as ``EPSG:32632``; ValueError if it is no UTM zone on WGS 84."""
+    number = int(code.rpartition(":")[2])
+    if number // 100 not in (326, 327) or not 1 <= number % 100 <= 60:
+        raise ValueError("Sentinel-2 tiles lie in UTM zones on WGS 84 (EPSG:32601 to 32660, 32701 to 32760)")
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +138,7 @@ class PixelCentres:
     dtype
         ``float32`` in layout 2.8, ``int64`` in 2.5.
     like
-        Pattern of an image whose own size is believed rather than the metadata's, where it costs nothing.
+        Pattern of an image to ask (see `Grid`).
     """
 
     axis: Literal["x", "y"]
@@ -99,10 +148,10 @@ class PixelCentres:
 
     def open(self, context: Context) -> Array:
         """Compute the centres."""
-        from xarray_safe.sources.images import header_shape
-
-        count = header_shape(context, self.like, self.resolution)[self.axis == "x"]
-        edge, step = origin_and_step(context.documents, self.resolution, self.axis)
+        place = context.documents.value(Grid(self.resolution, self.like))
+        assert isinstance(place, Place)
+        count = place.columns if self.axis == "x" else place.rows
+        edge, step = (place.left, place.width) if self.axis == "x" else (place.top, place.height)
         return Small((edge + step * (np.arange(count) + 0.5)).astype(self.dtype))
 
 
@@ -121,6 +170,7 @@ class AngleGrid:
         if not rows:
             raise documents.missing("tile", f"{SUN_GRID}/Values_List/VALUES")
         count = len(rows) if self.axis == "y" else len((rows[0] or "").split())
-        edge, direction = origin_and_step(documents, 10, self.axis)
-        nodes = edge + np.sign(direction) * float(step) * np.arange(count)  # type: ignore[arg-type]
-        return Small(nodes.astype(self.dtype))
+        corner = f"{GEOCODING}/Geoposition[@resolution='10']/UL{self.axis.upper()}"
+        edge = documents.value(X("tile", corner, float))
+        direction = 1 if self.axis == "x" else -1
+        return Small((edge + direction * step * np.arange(count)).astype(self.dtype))  # type: ignore[operator]

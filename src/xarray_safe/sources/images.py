@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from xarray_safe.errors import CorruptFile, SafeError
+from xarray_safe.errors import CorruptFile
 from xarray_safe.sources.grids import size
 from xarray_safe.sources.jp2 import open_image
 
 if TYPE_CHECKING:
-    from xarray_safe.mapping import Array, Context, Key
+    from xarray_safe.mapping import Array, Context, Files, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +40,55 @@ class Jp2:
     def open(self, context: Context) -> Array:
         """Look at the image's header at the most; remote images are not touched at all."""
         name = context.find(self.pattern)
-        image = open_image(context.files, name) if context.files.local else self._unseen(context, name)
-        if self.take == "bits":
-            if image.shape[0] > 8:
-                raise CorruptFile(f"{context.files.url}: {name} has {image.shape[0]} components, at the most 8 are packed.")
-            return PackedBits(image)
-        if self.take == "first":
-            return Component(image, 0, np.dtype(self.dtype))
-        return image
+        image: Array | None = None
+        if context.files.local:
+            try:
+                image = open_image(context.files, name)
+            except CorruptFile:
+                context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
+        if image is None:
+            rows, columns = size(context.documents, self.resolution)
+            kind = "uint16" if self.dtype == "uint16" else "uint8"
+            image = Unseen(context.files, name, (COMPONENTS[self.take], rows, columns), TILES[self.resolution], kind)
+        if self.take == "all":
+            return image
+        return PackedBits(image) if self.take == "bits" else Component(image, 0, np.dtype(self.dtype))
 
-    def _unseen(self, context: Context, name: str) -> Array:
-        raise NotImplementedError
+
+COMPONENTS: Final = {"first": 1, "bits": 8, "all": 3}
+TILES: Final = {10: 1024, 20: 640, 60: 192}
+"""Length of the tiles of real images by resolution: for chunks where the image has not been looked at."""
 
 
-def header_shape(context: Context, pattern: str, resolution: int) -> tuple[int, int]:
-    """Rows and columns of an image: its own, where a look at its header is cheap, else those of the metadata."""
-    if context.files.local:
-        try:
-            return open_image(context.files, context.find(pattern)).shape[1:]
-        except SafeError:
-            pass  # the image itself is reported where it is asked for
-    return size(context.documents, resolution)
+@dataclass(frozen=True)
+class Unseen:
+    """An image that is first looked at when pixels are asked for; its size is that of the metadata till then."""
+
+    files: Files
+    name: str
+    shape: tuple[int, ...]
+    tile: int
+    kind: str
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Components, height and width of the tiles that images of this resolution have."""
+        return self.shape[0], min(self.tile, self.shape[1]), min(self.tile, self.shape[2])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the samples."""
+        return np.dtype(self.kind)
+
+    def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
+        """Open the image, hold it against the metadata, and decode a window."""
+        image = open_image(self.files, self.name)
+        if image.shape[1:] != self.shape[1:]:
+            raise CorruptFile(
+                f"{self.files.url}: {self.name} has {image.shape[1]} x {image.shape[2]} pixels, where the metadata say "
+                f"{self.shape[1]} x {self.shape[2]}. Fetch the product again."
+            )
+        return np.asarray(image[key])
 
 
 @dataclass(frozen=True)
@@ -110,4 +138,6 @@ class PackedBits:
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Decode a window of all components and pack it."""
         bits = np.asarray(self.image[(slice(None), *key)])
+        if len(bits) > 8:
+            raise CorruptFile(f"a mask has {len(bits)} components, where one byte has room for 8")
         return np.asarray(np.packbits(bits != 0, axis=0, bitorder="little")[0])

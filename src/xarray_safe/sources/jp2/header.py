@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from xarray_safe.errors import CorruptFile, UnsupportedProduct
-from xarray_safe.mapping import Files
 
-SOC, SOT, SOD, EOC, SIZ, COD, COC, TLM, PLM, PLT = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF51, 0xFF52, 0xFF53, 0xFF55, 0xFF57, 0xFF58
-QCD, QCC, RGN, POC, PPM, PPT, CRG, COM = 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F, 0xFF60, 0xFF61, 0xFF63, 0xFF64
+if TYPE_CHECKING:
+    from xarray_safe.mapping import Files
+
+SOC, SOT, SOD, EOC = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9  # delimiters
+SIZ, COD, COC, QCD, QCC, RGN, POC = 0xFF51, 0xFF52, 0xFF53, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F  # size and coding
+TLM, PLM, PLT, PPM, PPT, CRG, COM = 0xFF55, 0xFF57, 0xFF58, 0xFF60, 0xFF61, 0xFF63, 0xFF64  # tables, comments
 
 FIRST_READ = 4096
 MAX_HEADER = 1 << 22
 MAX_COMPONENTS = 64
+MAX_SAMPLES = 1 << 33
 MAX_TILE_SAMPLES = 1 << 27
 MAX_BLOCKS = 1 << 22
 MAX_PACKETS = 1 << 24
@@ -39,14 +43,16 @@ class ImageFile:
 
     def corrupt(self, problem: str, tile: int | None = None) -> NoReturn:
         """Raise the error of a damaged file."""
-        raise CorruptFile(f"{self._place(tile)}: {problem}; fetch the product again")
+        place = f"{self}" if tile is None else f"{self}, tile {tile}"
+        raise CorruptFile(f"{place}: {problem}; fetch the product again")
 
     def unsupported(self, problem: str) -> NoReturn:
         """Raise the error of a file that this reader does not read."""
-        raise UnsupportedProduct(f"{self._place(None)}: {problem}, which no Sentinel-2 image has")
+        raise UnsupportedProduct(f"{self}: {problem}, which no Sentinel-2 image has")
 
-    def _place(self, tile: int | None) -> str:
-        return f"{self.name} of {self.files.url}" + ("" if tile is None else f", tile {tile}")
+    def __str__(self) -> str:
+        """Name the file and its archive."""
+        return f"{self.name} of {self.files.url}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class Header:
         Order of packets (0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL), and number of quality layers.
     block
         Binary exponents of the code-blocks' width and height.
+    reversible
+        Whether the wavelet is the lossless 5/3.
     precincts
         Binary exponents of the precincts' width and height, from the coarsest resolution to the finest.
     tiles_start
@@ -86,6 +94,7 @@ class Header:
     progression: int
     layers: int
     block: tuple[int, int]
+    reversible: bool
     precincts: tuple[tuple[int, int], ...]
     tiles_start: int
     segments: tuple[tuple[int, bytes], ...]
@@ -158,7 +167,7 @@ def read_header(file: ImageFile) -> Header:
         data = file.read(0, size)
         try:
             return _parse(file, data)
-        except _Short as short:
+        except _TooShortError as short:
             if len(data) < size:
                 file.corrupt("the file ends within its header")
             if short.needed > MAX_HEADER:
@@ -166,16 +175,16 @@ def read_header(file: ImageFile) -> Header:
             size = max(short.needed, 2 * size)
 
 
-class _Short(Exception):
+class _TooShortError(Exception):
     """The bytes at hand end too early; so many are needed."""
 
     def __init__(self, needed: int) -> None:
         self.needed = needed
 
 
-def _take(form: str, data: bytes, position: int) -> tuple[int, ...]:
+def _take(form: str, data: bytes, position: int) -> tuple[Any, ...]:
     if position + struct.calcsize(form) > len(data):
-        raise _Short(position + struct.calcsize(form))
+        raise _TooShortError(position + struct.calcsize(form))
     return struct.unpack_from(form, data, position)
 
 
@@ -192,7 +201,7 @@ def _parse(file: ImageFile, data: bytes) -> Header:
             file.corrupt(f"no marker segment at byte {position}, where one must be")
         end = position + 2 + length
         if end > len(data):
-            raise _Short(end)
+            raise _TooShortError(end)
         found.setdefault(marker, []).append(data[position + 4 : end])
         if marker not in (TLM, PLM, CRG, COM):
             segments.append((marker, data[position:end]))
@@ -253,12 +262,12 @@ def _siz(file: ImageFile, body: bytes) -> tuple[int, int, int, int, int, int]:
     return x1, y1, min(tx, x1), min(ty, y1), components, depths.pop() + 1
 
 
-Cod = tuple[int, int, int, tuple[int, int], tuple[tuple[int, int], ...]]
+Cod = tuple[int, int, int, tuple[int, int], bool, tuple[tuple[int, int], ...]]
 
 
 def _cod(file: ImageFile, body: bytes) -> Cod:
-    style, progression, layers, _, levels, xcb, ycb, _, _ = struct.unpack_from(">BBHBBBBBB", body)
-    if levels > 32 or progression > 4 or not layers or xcb > 8 or ycb > 8 or xcb + ycb > 8:
+    style, progression, layers, _, levels, xcb, ycb, _, wavelet = struct.unpack_from(">BBHBBBBBB", body)
+    if levels > 32 or progression > 4 or not layers or xcb > 8 or ycb > 8 or xcb + ycb > 8 or wavelet > 1:
         file.corrupt("its COD segment makes no sense")
     sizes = body[10:] if style & 1 else b"\xff" * (levels + 1)
     if len(sizes) != levels + 1:
@@ -266,13 +275,16 @@ def _cod(file: ImageFile, body: bytes) -> Cod:
     precincts = tuple((size & 15, size >> 4) for size in sizes)
     if any(0 in pair for pair in precincts[1:]):
         file.corrupt("its COD segment gives precincts of no size")
-    return levels, progression, layers, (xcb + 2, ycb + 2), precincts
+    return levels, progression, layers, (xcb + 2, ycb + 2), wavelet == 1, precincts
 
 
 def _check_work(file: ImageFile, header: Header) -> None:
     """Refuse headers that ask for more memory or time than any real image, before a decoder believes them."""
-    if header.tiles > 65535:
-        file.corrupt(f"an image of {header.width} x {header.height} pixels in {header.tiles} tiles")
+    if header.tiles > 65535 or header.width * header.height * header.components > MAX_SAMPLES:
+        file.corrupt(
+            f"an image of {header.width} x {header.height} pixels "
+            f"in {header.components} components and {header.tiles} tiles"
+        )
     samples = header.tile_width * header.tile_height * header.components
     if samples > MAX_TILE_SAMPLES:
         file.corrupt(f"tiles of {header.tile_width} x {header.tile_height} pixels, {header.components} components")

@@ -7,19 +7,19 @@ detectors, probabilities) take every 2 ** n-th pixel: their low-pass would inven
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xarray_safe import cache
 from xarray_safe.errors import InvalidArgument
-from xarray_safe.mapping import Files, Key
-from xarray_safe.sources.jp2.decode import decode
-from xarray_safe.sources.jp2.header import Box, Header, ImageFile, halved
-from xarray_safe.sources.jp2.index import Index, open_index
+from xarray_safe.sources.jp2.header import Header, ImageFile, halved
+from xarray_safe.sources.jp2.index import open_index
+from xarray_safe.sources.jp2.mosaic import Mosaic
+from xarray_safe.sources.jp2.overview import read_low_pass
+
+if TYPE_CHECKING:
+    from xarray_safe.mapping import Files, Key
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, int, int]
@@ -78,8 +78,7 @@ def open_image(
         shape, chunks, dtype = shape or header.shape, chunks or header.chunks, dtype or header.dtype
         expected = Expected(shape, chunks, np.dtype(dtype).name)
         expected.check(ImageFile(files, name), header)
-    image = Jp2Image(files, name, Expected(shape, chunks, np.dtype(dtype).name), overview, continuous)
-    return image
+    return Jp2Image(files, name, Expected(shape, chunks, np.dtype(dtype).name), overview, continuous)
 
 
 @dataclass(frozen=True)
@@ -174,110 +173,11 @@ class Jp2Image:
                 f"overview={self.overview}: {self.name} of {self.files.url} has resolutions down to "
                 f"overview={index.header.levels}"
             )
-        return self._low_pass(Mosaic(file, index, self.overview), components, rows, columns)
-
-    def _low_pass(self, mosaic: Mosaic, components: range, rows: range, columns: range) -> Pixels:
-        """Read the low-pass, and set to no-data what no-data touches; see `touched`."""
-        reach = REACH[min(self.overview, len(REACH) - 1)]
-        _, height, width = self.shape
-        y0, x0 = max(0, rows[0] - reach), max(0, columns[0] - reach)
-        y1, x1 = min(height, rows[-1] + 1 + reach), min(width, columns[-1] + 1 + reach)
-        pixels = mosaic.read(components, range(y0, y1), range(x0, x1))
-        empty = pixels == 0
-        if empty.any():
-            pixels[touched(empty, reach)] = 0
-        return pixels[:, rows[0] - y0 : rows[-1] + 1 - y0 : rows.step, columns[0] - x0 : columns[-1] + 1 - x0 : columns.step]
-
-
-REACH = (0, 2, 3, 4, 4, 4)
-"""How many samples from the nearest sample that is all no-data the wavelet mixes, by overview."""
-
-
-def touched(empty: np.ndarray[Any, np.dtype[np.bool_]], reach: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Mark all samples within `reach` rows and columns of an empty one; (components, height, width)."""
-    for axis in (1, 2):
-        grown = empty.copy()
-        for distance in range(1, reach + 1):
-            ahead = [slice(None)] * 3
-            behind = [slice(None)] * 3
-            ahead[axis], behind[axis] = slice(distance, None), slice(None, -distance)
-            grown[tuple(ahead)] |= empty[tuple(behind)]
-            grown[tuple(behind)] |= empty[tuple(ahead)]
-        empty = grown
-    return empty
-
-
-class _Piece(NamedTuple):
-    """Positions ``first:last`` of a range that lie in one row (or column) of tiles."""
-
-    tile: int
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
-class Mosaic:
-    """The tiles of an image at one resolution of the wavelet, as one array."""
-
-    file: ImageFile
-    index: Index
-    halvings: int = 0
-
-    def read(self, components: range, rows: range, columns: range) -> Pixels:
-        """Read the pixels at rising positions."""
-        header = self.index.header
-        down = _pieces(rows, header.tile_height, header.height, self.halvings)
-        across = _pieces(columns, header.tile_width, header.width, self.halvings)
-        if len(down) == len(across) == 1:
-            return self._piece(components, rows, columns, down[0], across[0])
-        pixels = np.empty((len(components), len(rows), len(columns)), header.dtype)
-        cache.run([partial(self._fill, pixels, components, rows, columns, y, x) for y in down for x in across])
-        return pixels
-
-    def _fill(
-        self, pixels: Pixels, components: range, rows: range, columns: range, down: _Piece, across: _Piece
-    ) -> None:
-        pixels[:, down.first : down.last, across.first : across.last] = self._piece(
-            components, rows, columns, down, across
-        )
-
-    def _piece(self, components: range, rows: range, columns: range, down: _Piece, across: _Piece) -> Pixels:
-        """Read the positions that lie in one tile."""
-        ys, xs = rows[down.first : down.last], columns[across.first : across.last]
-        tile = down.tile * self.index.header.across + across.tile
-        window = (xs[0], ys[0], xs[-1] + 1, ys[-1] + 1)
-        box = self.index.header.box(tile, self.halvings)
-        share = _size(window) / _size(box)
-        key = (self.file.files.identity(self.file.name), tile, self.halvings)
-        job: Callable[[Box | None], Pixels] = partial(decode, self.file, self.index, tile, self.halvings)
-        pixels, is_whole = cache.tiles().window(key, share, partial(job, None), partial(job, window))
-        left, top = (box[0], box[1]) if is_whole else (xs[0], ys[0])
-        return pixels[
-            components.start : components[-1] + 1 : components.step,
-            ys[0] - top : ys[-1] + 1 - top : ys.step,
-            xs[0] - left : xs[-1] + 1 - left : xs.step,
-        ]
-
-
-def _size(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
+        return read_low_pass(Mosaic(file, index, self.overview), self.shape[1:], components, rows, columns)
 
 
 def _positions(item: int | slice, size: int) -> range:
     if isinstance(item, slice):
         return range(*item.indices(size))
-    return range(size)[item : item + 1] if item >= 0 else range(size)[item:][:1]
-
-
-def _pieces(positions: range, tile: int, size: int, halvings: int) -> list[_Piece]:
-    """Cut rising positions where tiles end; tiles that have no sample at this resolution do not occur."""
-    pieces = []
-    first = 0
-    # The tile that holds a sample is the last whose start, halved and rounded up, is not beyond it.
-    while first < len(positions):
-        number = (positions[first] << halvings) // tile
-        end = halved(min((number + 1) * tile, size), halvings)
-        last = min(len(positions), first + -(-(end - positions[first]) // positions.step))
-        pieces.append(_Piece(number, first, last))
-        first = last
-    return pieces
+    position = range(size)[item]
+    return range(position, position + 1)

@@ -34,7 +34,7 @@ class Sot(NamedTuple):
     parts: int
 
 
-def read_sot(data: bytes, position: int = 0) -> Sot | None:
+def read_sot(data: bytes | memoryview, position: int = 0) -> Sot | None:
     """Read an SOT segment; None where there is none."""
     if position + SOT_BYTES > len(data):
         return None
@@ -49,19 +49,24 @@ class Index:
     ----------
     file, header
         The image and its main header.
+
+    Raises
+    ------
+    CorruptFile
+        The file is too small for its tiles, or the table of tile lengths makes no sense.
     """
 
     def __init__(self, file: ImageFile, header: Header) -> None:
+        self.key = file.files.identity(file.name)
         self.header = header
         self._lock = threading.Lock()
         self._size = file.files.size(file.name)
         self._parts: dict[int, tuple[Part, ...]] = {}
         self._complete: set[int] = set()
-        self._next: int | None = header.tiles_start
+        self._next: int | None = header.tiles_start  # None once the walk, or the table, has been read
         self._buffer, self._buffer_start, self._read_size = b"", 0, WALK_READ
-        if header.tlm:
-            self._read_table(file)
-            self._next = None
+        if header.tiles_start + header.tiles * (SOT_BYTES + 2) > self._size:
+            file.corrupt(f"{self._size} bytes cannot hold the {header.tiles} tiles that its header says")
 
     @property
     def nbytes(self) -> int:
@@ -77,6 +82,8 @@ class Index:
             The markers on the way, or the table, make no sense.
         """
         with self._lock:
+            if self.header.tlm and self._next is not None:
+                self._read_table(file)
             while tile not in self._complete and self._next is not None:
                 self._step(file, self._next, tile)
             if tile not in self._parts:
@@ -126,6 +133,7 @@ class Index:
 
     def _read_table(self, file: ImageFile) -> None:
         """Read the TLM segments: lengths of all tile-parts in the order of the file (A.7.1)."""
+        self._parts = {}
         position = self.header.tiles_start
         count = 0
         for body in sorted(self.header.tlm):
@@ -141,6 +149,7 @@ class Index:
                 self._add(file, tile, Part(position, length))
                 position += length
                 count += 1
+        self._next = None
 
 
 def open_index(file: ImageFile) -> Index:
@@ -156,5 +165,5 @@ def open_index(file: ImageFile) -> Index:
     index = kept.get(key)
     if not isinstance(index, Index):
         index = Index(file, read_header(file))
-        kept.put(key, index, index.nbytes)
+        kept.put(index.key, index, index.nbytes)
     return index

@@ -13,22 +13,38 @@ import importlib.util
 import re
 import struct
 import sys
-from collections.abc import Iterator
-from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xarray_safe import cache
 from xarray_safe.errors import InvalidArgument
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Box = tuple[int, int, int, int]
 Pixels = np.ndarray[Any, np.dtype[Any]]
 
 OLDEST, TOO_NEW = (2, 3), (3, 0)
 PARAMETERS_BYTES = 1 << 15  # opj_dparameters_t has 8.3 kB; cp_reduce comes first in every version
+AT_END = c_size_t(-1).value
+MAX_MESSAGES = 20
 TRIAL_BITS = (8, 12)  # bits of the two components of the trial image
 
 
@@ -36,9 +52,12 @@ class DecodeError(Exception):
     """The decoder refuses the codestream, or doubts it."""
 
 
+_COMPONENT_NUMBERS = ("dx", "dy", "w", "h", "x0", "y0", "prec", "bpp", "sgnd", "resno_decoded", "factor")
+
+
 class _Component(Structure):
     _fields_ = [
-        *((name, c_uint32) for name in "dx dy w h x0 y0 prec bpp sgnd resno_decoded factor".split()),
+        *((name, c_uint32) for name in _COMPONENT_NUMBERS),
         ("data", POINTER(c_int32)),
         ("alpha", c_uint16),
     ]
@@ -46,7 +65,7 @@ class _Component(Structure):
 
 class _Image(Structure):
     _fields_ = [
-        *((name, c_uint32) for name in "x0 y0 x1 y1 numcomps".split()),
+        *((name, c_uint32) for name in ("x0", "y0", "x1", "y1", "numcomps")),
         ("color_space", c_int),
         ("comps", POINTER(_Component)),
         ("icc_profile_buf", c_void_p),
@@ -83,7 +102,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 
 
 class _Stream:
-    """A codestream as OpenJPEG reads it: callbacks on a position of its own."""
+    """A codestream as OpenJPEG reads it, at a position of its own, and what OpenJPEG says about it."""
 
     def __init__(self, codestream: bytes) -> None:
         self.codestream = codestream  # keeps the address valid
@@ -91,30 +110,32 @@ class _Stream:
         self.size = len(codestream)
         self.position = 0
         self.messages: list[str] = []
-        self.read, self.skip, self.seek = _Read(self._read), _Skip(self._skip), _Seek(self._seek)
-        self.say = _Say(self._say)
 
-    def _read(self, target: int, size: int, _: object) -> int:
+    def read(self, target: int, size: int, _: object) -> int:
+        """Copy the next bytes; -1 at the end."""
         count = min(size, self.size - self.position)
         if count <= 0:
-            return c_size_t(-1).value
+            return AT_END
         ctypes.memmove(target, self.address + self.position, count)
         self.position += count
         return count
 
-    def _skip(self, count: int, _: object) -> int:
+    def skip(self, count: int, _: object) -> int:
+        """Pass over bytes, up to the end at the most."""
         count = min(count, self.size - self.position)
         self.position += count
         return count
 
-    def _seek(self, position: int, _: object) -> int:
+    def seek(self, position: int, _: object) -> int:
+        """Go to a position; 0 where there is none."""
         if not 0 <= position <= self.size:
             return 0
         self.position = position
         return 1
 
-    def _say(self, message: bytes, _: object) -> None:
-        if len(self.messages) < 20:
+    def say(self, message: bytes, _: object) -> None:
+        """Note an error or a warning."""
+        if len(self.messages) < MAX_MESSAGES:
             self.messages.append(message.decode("ascii", "replace").strip())
 
 
@@ -147,9 +168,7 @@ class OpenJpeg:
             self._strict.restype, self._strict.argtypes = c_int, [c_void_p, c_int]
         self._try()
 
-    def decode(
-        self, codestream: bytes, dtype: np.dtype[Any], area: Box | None = None, halvings: int = 0
-    ) -> Pixels:
+    def decode(self, codestream: bytes, dtype: np.dtype[Any], area: Box | None = None, halvings: int = 0) -> Pixels:
         """Decode a codestream in the calling thread.
 
         Parameters
@@ -173,17 +192,19 @@ class OpenJpeg:
             It does not decode, or only with warnings.
         """
         library, stream = self._library, _Stream(codestream)
+        # Local, since as the stream's own they would keep each other, and a megabyte, alive.
+        read, skip, seek, say = _Read(stream.read), _Skip(stream.skip), _Seek(stream.seek), _Say(stream.say)
         source = library.opj_stream_create(max(1, len(codestream)), 1)
         codec = library.opj_create_decompress(0)
         image = POINTER(_Image)()
         try:
             library.opj_stream_set_user_data(source, None, None)
             library.opj_stream_set_user_data_length(source, len(codestream))
-            library.opj_stream_set_read_function(source, stream.read)
-            library.opj_stream_set_skip_function(source, stream.skip)
-            library.opj_stream_set_seek_function(source, stream.seek)
-            library.opj_set_error_handler(codec, stream.say, None)
-            library.opj_set_warning_handler(codec, stream.say, None)
+            library.opj_stream_set_read_function(source, read)
+            library.opj_stream_set_skip_function(source, skip)
+            library.opj_stream_set_seek_function(source, seek)
+            library.opj_set_error_handler(codec, say, None)
+            library.opj_set_warning_handler(codec, say, None)
             parameters = (c_uint32 * (PARAMETERS_BYTES // 4))()
             library.opj_set_default_decoder_parameters(parameters)
             parameters[0] = halvings
@@ -233,9 +254,8 @@ def _trial_image() -> bytes:
     )
     cod = bytes([0, 0, 0, 1, 0, 1, 4, 4, 0, 1])
     qcd = bytes([0x40, *(14 << 3,) * 4])
-    segments = b"".join(
-        struct.pack(">HH", marker, len(body) + 2) + body for marker, body in ((0xFF51, siz), (0xFF52, cod), (0xFF5C, qcd))
-    )
+    bodies = ((0xFF51, siz), (0xFF52, cod), (0xFF5C, qcd))
+    segments = b"".join(struct.pack(">HH", marker, len(body) + 2) + body for marker, body in bodies)
     packets = bytes(4)
     sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 14 + len(packets), 0, 1)
     return b"\xff\x4f" + segments + sot + b"\xff\x93" + packets + b"\xff\xd9"

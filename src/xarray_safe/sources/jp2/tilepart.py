@@ -11,10 +11,28 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from xarray_safe.sources.jp2.header import COC, COD, EOC, PLT, POC, PPT, QCC, QCD, RGN, SIZ, SOC, SOD, SOT, Header, ImageFile
+from xarray_safe.sources.jp2.header import (
+    COC,
+    COD,
+    EOC,
+    PLT,
+    POC,
+    PPT,
+    QCC,
+    QCD,
+    RGN,
+    SIZ,
+    SOC,
+    SOD,
+    SOT,
+    Header,
+    ImageFile,
+)
 from xarray_safe.sources.jp2.index import SOT_BYTES, Index, Part, read_sot
 
 GUESS_EXTRA = 1024
+SPARE_BITS = 3
+"""Bits by which the wavelet's low-pass may exceed the range of the pixels, the sign among them."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,7 @@ class TilePart:
     Parameters
     ----------
     data
-        All of its bytes that were read.
+        Its bytes, or the first of them.
     body
         Position in `data` of the first packet.
     packets
@@ -33,13 +51,13 @@ class TilePart:
         Markers of the segments in its header.
     """
 
-    data: bytes
+    data: memoryview
     body: int
     packets: tuple[int, ...]
     markers: frozenset[int]
 
 
-class Short(Exception):
+class _TooShortError(Exception):
     """The bytes read of a tile-part do not reach to its first packet."""
 
 
@@ -60,12 +78,42 @@ def read_tile(file: ImageFile, index: Index, tile: int) -> list[TilePart]:
         after = data[place.length :]
         if len(after) == 2 and int.from_bytes(after, "big") not in (SOT, EOC):
             file.corrupt(f"its {place.length} bytes at {place.start} do not end where another tile starts", tile)
-        parts.append(_check(file, tile, number, place, data[: place.length], len(places)))
+        parts.append(_parse(file, tile, number, place, memoryview(data)[: place.length], len(places)))
     return parts
 
 
-def _check(file: ImageFile, tile: int, number: int, place: Part, data: bytes, parts: int) -> TilePart:
-    """Parse a tile-part's header; `Short` where the bytes end within it."""
+def read_prefix(file: ImageFile, index: Index, tile: int, halvings: int) -> list[TilePart]:
+    """Read as much of a tile as its image after so many halvings needs, in one read where the guess is good.
+
+    Raises
+    ------
+    CorruptFile
+        As `read_tile`.
+    """
+    places, header = index.parts(file, tile), index.header
+    if len(places) > 1 or not _coarse_first(header):
+        return read_tile(file, index, tile)
+    place = places[0]
+    x0, y0, x1, y1 = header.box(tile, halvings)
+    size = min(place.length, GUESS_EXTRA + (x1 - x0) * (y1 - y0) * header.components * header.bits // 8)
+    data = b""
+    while True:
+        data += file.read(place.start + len(data), place.start + size)
+        if len(data) < size:
+            file.corrupt("the file ends within it", tile)
+        try:
+            part = _parse(file, tile, 0, place, memoryview(data), 1)
+        except _TooShortError:
+            size = min(place.length, 4 * size)
+            continue
+        need = part.body + sum(part.packets[: _packets(header, tile, halvings)]) if part.packets else place.length
+        if need <= len(data):
+            return [part]
+        size = need
+
+
+def _parse(file: ImageFile, tile: int, number: int, place: Part, data: memoryview, parts: int) -> TilePart:
+    """Parse a tile-part's header; `_TooShortError` where the bytes end within it."""
     sot = read_sot(data)
     if sot is None:
         file.corrupt(f"no tile-part starts at byte {place.start}", tile)
@@ -76,142 +124,135 @@ def _check(file: ImageFile, tile: int, number: int, place: Part, data: bytes, pa
             tile,
         )
     position = SOT_BYTES
-    lengths: list[bytes] = []
+    tables = []
     markers = set()
     while True:
-        if position + 4 > place.length and data[position : position + 2] != SOD.to_bytes(2, "big"):
+        if position + 2 > place.length:
             file.corrupt("its header has no end", tile)
         if position + 4 > len(data) and len(data) < place.length:
-            raise Short
+            raise _TooShortError
         marker = int.from_bytes(data[position : position + 2], "big")
         if marker == SOD:
             break
-        size = int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker < 0xFF00 or size < 2 or position + 2 + size + 2 > place.length:
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker < 0xFF00 or end < position + 4 or end + 2 > place.length:
             file.corrupt(f"no marker segment at byte {place.start + position}, or one of a wrong length", tile)
         if marker == PLT:
-            lengths.append(data[position + 4 : position + 2 + size])
+            tables.append(bytes(data[position + 4 : end]))
         markers.add(marker)
-        position += 2 + size
+        position = end
     body = position + 2
-    packets = packet_lengths(lengths)
+    packets = packet_lengths(tables)
     if packets is None or (packets and sum(packets) != place.length - body):
-        file.corrupt(f"its packets do not have the {place.length - body} bytes that its table of them says", tile)
+        file.corrupt(f"it has {place.length - body} bytes of packets, its table of packet lengths says otherwise", tile)
     return TilePart(data, body, packets, frozenset(markers))
 
 
-def packet_lengths(segments: list[bytes]) -> tuple[int, ...] | None:
+def packet_lengths(tables: list[bytes]) -> tuple[int, ...] | None:
     """Read PLT segments (A.7.3): numbers in groups of 7 bits, the highest first; None where one has no end."""
     lengths = []
-    value, open_ended = 0, False
-    for segment in sorted(segments, key=lambda body: body[:1]):
-        for byte in segment[1:]:
+    value, more = 0, False
+    for table in sorted(tables, key=lambda body: body[:1]):
+        for byte in table[1:]:
             value = value << 7 | byte & 0x7F
-            open_ended = byte >= 0x80
-            if not open_ended:
+            more = byte >= 0x80
+            if not more:
                 lengths.append(value)
                 value = 0
-    return None if open_ended else tuple(lengths)
+    return None if more else tuple(lengths)
 
 
-def whole(header: Header, tile: int, parts: list[TilePart]) -> bytes:
-    """Make the codestream of one tile at full resolution."""
-    pieces = [SOC.to_bytes(2, "big")]
-    pieces += [_siz(segment, header, tile, 0) if marker == SIZ else segment for marker, segment in header.segments]
+def whole(header: Header, tile: int, parts: list[TilePart], *, signed: bool = False) -> bytes:
+    """Make the codestream of one tile at full resolution; `signed` as in `reduced`."""
+    pieces: list[bytes | memoryview] = [SOC.to_bytes(2, "big")]
+    for marker, segment in header.segments:
+        pieces.append(_siz(segment, header, tile, 0, signed) if marker == SIZ else segment)
     for number, part in enumerate(parts):
-        pieces += [_sot(len(part.data), number, len(parts)), memoryview(part.data)[SOT_BYTES:]]
+        pieces += [_sot(len(part.data), number, len(parts)), part.data[SOT_BYTES:]]
     pieces.append(EOC.to_bytes(2, "big"))
     return b"".join(pieces)
+
+
+def reduced(header: Header, tile: int, parts: list[TilePart], halvings: int, *, signed: bool = False) -> bytes | None:
+    """Make the codestream of a tile's image after so many halvings, from as many of its packets.
+
+    Parameters
+    ----------
+    header, tile, parts
+        The tile, as `read_prefix` gives it.
+    halvings
+        At most the image's levels.
+    signed
+        Declare the samples signed and wider than they are: then a decoder neither adds the level shift
+        (``2 ** (bits - 1)``) nor clips to the range of the pixels. Only for the reversible wavelet.
+
+    Returns
+    -------
+    bytes or None
+        None where the packets of the coarse resolutions cannot be told from the others.
+    """
+    body = coarse_packets(header, tile, parts, halvings)
+    if body is None:
+        return None
+    segments = [_reduced(header, marker, segment, tile, halvings, signed) for marker, segment in header.segments]
+    sot = _sot(SOT_BYTES + 2 + len(body), 0, 1)
+    return b"".join([SOC.to_bytes(2, "big"), *segments, sot, SOD.to_bytes(2, "big"), body, EOC.to_bytes(2, "big")])
+
+
+def coarse_packets(header: Header, tile: int, parts: list[TilePart], halvings: int) -> bytes | None:
+    """Give the packets of the resolutions that are left after so many halvings, or None as `reduced`."""
+    lengths = [length for part in parts for length in part.packets]
+    special = any(part.markers & {COD, COC, QCD, QCC, RGN, POC, PPT} for part in parts)
+    if special or not _coarse_first(header) or len(lengths) != _packets(header, tile, 0):
+        return None
+    size = sum(lengths[: _packets(header, tile, halvings)])
+    return b"".join(part.data[part.body :] for part in parts)[:size]
+
+
+def is_flat(header: Header, tile: int, parts: list[TilePart]) -> bool:
+    """Whether only the coarsest resolution of a whole tile has coefficients, as in most tiles of masks."""
+    lengths = [length for part in parts for length in part.packets]
+    coarse = _packets(header, tile, header.levels)
+    if header.layers > 1 or not header.reversible or any(length != 1 for length in lengths[coarse:]):
+        return False
+    packets = coarse_packets(header, tile, parts, 0)
+    # A packet of one byte contributes nothing where its bits say "empty", or else "no code-block".
+    return packets is not None and not packets[sum(lengths[:coarse]) :].strip(b"\x00\x80")
+
+
+def _coarse_first(header: Header) -> bool:
+    in_order = header.progression in (1, 2) or (header.progression == 0 and header.layers == 1)
+    return in_order and not header.markers & {COC, QCC, RGN, POC}
+
+
+def _packets(header: Header, tile: int, halvings: int) -> int:
+    """Count the packets of a tile after so many halvings."""
+    counts = header.precinct_counts(tile)
+    return header.layers * header.components * sum(counts[: len(counts) - halvings])
 
 
 def _sot(length: int, part: int, parts: int) -> bytes:
     return struct.pack(">HHHIBB", SOT, 10, 0, length, part, parts)
 
 
-def _siz(segment: bytes, header: Header, tile: int, halvings: int) -> bytes:
+def _siz(segment: bytes, header: Header, tile: int, halvings: int, signed: bool) -> bytes:
     x0, y0, x1, y1 = header.box(tile, halvings)
-    # The one tile's size is the image's: the nominal size could reach beyond what a decoder accepts.
     sizes = struct.pack(">8I", x1, y1, x0, y0, x1 - x0, y1 - y0, x0, y0)
-    return segment[:6] + sizes + segment[38:]
+    depth = bytes([0x80 | header.bits + SPARE_BITS - 1, 1, 1])
+    components = depth * header.components if signed else segment[40:]
+    return segment[:6] + sizes + segment[38:40] + components
 
 
-def reducible(header: Header) -> bool:
-    """Whether the first packets of a tile are those of its coarse resolutions, and the header says so for all."""
-    coarse_first = header.progression in (1, 2) or (header.progression == 0 and header.layers == 1)
-    return coarse_first and not header.markers & {COC, QCC, RGN, POC}
-
-
-def reduced(file: ImageFile, index: Index, tile: int, halvings: int) -> bytes | None:
-    """Read the first bytes of a tile and make the codestream of its image after so many halvings.
-
-    Returns
-    -------
-    bytes or None
-        None where the tile's coarse resolutions cannot be told from its bytes (no PLT segments, another order).
-
-    Raises
-    ------
-    CorruptFile
-        As `read_tile`.
-    """
-    header = index.header
-    if not reducible(header):
-        return None
-    counts = header.precinct_counts(tile)
-    kept = len(counts) - halvings
-    layers_components = header.layers * header.components
-    wanted, total = layers_components * sum(counts[:kept]), layers_components * sum(counts)
-    places = index.parts(file, tile)
-    if len(places) == 1:
-        parts = [_prefix(file, header, tile, places[0], wanted, halvings)]
-    else:
-        parts = read_tile(file, index, tile)
-    lengths = [length for part in parts for length in part.packets]
-    if any(part.markers & {COD, COC, QCD, QCC, RGN, POC, PPT} for part in parts) or len(lengths) != total:
-        return None
-    size = sum(lengths[:wanted])
-    body = b"".join(memoryview(part.data)[part.body :] for part in parts)[:size]
-    if len(body) < size:
-        file.corrupt("the file ends within it", tile)
-    segments = [_reduced_segment(header, marker, segment, tile, halvings) for marker, segment in header.segments]
-    sot = _sot(SOT_BYTES + 2 + size, 0, 1)
-    return b"".join(
-        [SOC.to_bytes(2, "big"), *segments, sot, SOD.to_bytes(2, "big"), body, EOC.to_bytes(2, "big")]
-    )
-
-
-def _prefix(file: ImageFile, header: Header, tile: int, place: Part, wanted: int, halvings: int) -> TilePart:
-    """Read the part of a tile-part up to its last wanted packet: in one read where the guess is good."""
-    x0, y0, x1, y1 = header.box(tile, halvings)
-    samples = (x1 - x0) * (y1 - y0) * header.components
-    size = min(place.length, GUESS_EXTRA + samples * header.bits // 8)
-    while True:
-        data = file.read(place.start, place.start + size)
-        if len(data) < size:
-            file.corrupt("the file ends within it", tile)
-        try:
-            part = _check(file, tile, 0, place, data, 1)
-        except Short:
-            size = min(place.length, 4 * size)
-            continue
-        need = part.body + sum(part.packets[:wanted])
-        if need > len(data):
-            more = file.read(place.start + len(data), place.start + need)
-            return TilePart(data + more, part.body, part.packets, part.markers)
-        return part
-
-
-def _reduced_segment(header: Header, marker: int, segment: bytes, tile: int, halvings: int) -> bytes:
+def _reduced(header: Header, marker: int, segment: bytes, tile: int, halvings: int, signed: bool) -> bytes:
     """Adapt a segment of the main header to fewer wavelet levels."""
     levels = header.levels - halvings
     if marker == SIZ:
-        return _siz(segment, header, tile, halvings)
+        return _siz(segment, header, tile, halvings, signed)
     if marker == COD:
         precincts = segment[14 : 14 + levels + 1] if segment[4] & 1 else b""
         return _sized(marker, segment[4:9] + bytes([levels]) + segment[10:14] + precincts)
     if marker == QCD:
-        style = segment[4] & 31
-        step = {0: 1, 1: 0, 2: 2}.get(style, 0)
+        step = {0: 1, 1: 0, 2: 2}.get(segment[4] & 31, 0)
         return _sized(marker, segment[4 : 5 + step * (3 * levels + 1)]) if step else segment
     return segment
 
