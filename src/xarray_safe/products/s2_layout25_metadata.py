@@ -13,15 +13,19 @@ look-up names the file that wins in the end. What looks odd below is so in its p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.metadata import ABSENT, Either, F, X
+from xarray_safe.metadata import ABSENT, Either, F, LookUp, X
 from xarray_safe.products import s2
 from xarray_safe.products.s2 import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.s2_layout25_stac import PSD, by_psd, stac_discovery
 from xarray_safe.products.s2_layout28_metadata import ACQUISITION, whole
 from xarray_safe.sources.grids import GEOCODING
+
+if TYPE_CHECKING:
+    from xarray_safe.metadata import Documents
 
 AUXILIARY: Final = {
     "used DEM file name": "PRODUCTION_DEM_TYPE",
@@ -139,8 +143,22 @@ def _texts(path: str, *documents: str) -> Either:
     return Either(*(F(_joined, X(document, path, str, optional=True, every=True)) for document in documents))
 
 
+@dataclass(frozen=True, slots=True)
+class TextOrAttribute(LookUp):
+    """Look-up of an element's text, or of its first attribute where it has none; ``"null"`` without element."""
+
+    document: str
+    path: str
+
+    def resolve(self, documents: Documents) -> str:
+        """Give the value in these documents."""
+        element = documents.root(self.document).find(self.path)
+        found = () if element is None else (element.text, *element.attrib.values())
+        return next((str(value) for value in found if value is not None), "null")
+
+
 def _null(document: str | None, path: str) -> object:
-    return X(document, path, _filled, default="null") if document else "null"
+    return TextOrAttribute(document, path) if document else "null"
 
 
 def _optional(document: str | None) -> dict[str, Any]:
@@ -273,9 +291,3 @@ def _list_text(path: str, text: str | None) -> object:
 
 def _joined(texts: list[str] | str) -> str:
     return texts if isinstance(texts, str) else ",".join(texts)
-
-
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError("an empty element counts as missing")
-    return text

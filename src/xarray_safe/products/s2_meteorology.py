@@ -8,7 +8,6 @@ Values are those of the messages in both: `msl` is in Pa although layout 2.8 cal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -16,9 +15,12 @@ import numpy as np
 
 from xarray_safe.errors import AbsentFile
 from xarray_safe.mapping import Var
+from xarray_safe.metadata import LookUp
 from xarray_safe.sources.grib import Grib, find, index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xarray_safe.archive import Archive
     from xarray_safe.metadata import Documents
     from xarray_safe.products.s2 import Level
@@ -125,7 +127,7 @@ def attributes_25() -> dict[str, FromGrib]:
 
 
 @dataclass(frozen=True, slots=True)
-class FromGrib:
+class FromGrib(LookUp):
     """A look-up of attributes in the headers of a GRIB file.
 
     Parameters

@@ -7,7 +7,14 @@ from typing import Any
 
 from xarray_safe.mapping import Product, Var
 from xarray_safe.metadata import Documents, X
-from xarray_safe.products import s2, s2_layout25, s2_layout25_metadata, s2_layout28, s2_layout28_metadata
+from xarray_safe.products import (
+    s2,
+    s2_layout25,
+    s2_layout25_metadata,
+    s2_layout28,
+    s2_layout28_metadata,
+    s2_meteorology,
+)
 from xarray_safe.products.s2 import Level
 
 FIRST_JP2_MASKS = (4, 0)
@@ -16,10 +23,13 @@ FIRST_JP2_MASKS = (4, 0)
 
 def product(level: Level, layout: str) -> Product:
     """Tables of a level in a layout, ``"2.5"`` or ``"2.8"``."""
+    attrs: dict[str, Any]
     if layout == "2.5":
-        variables, attrs = s2_layout25.variables(level), s2_layout25_metadata.attributes(level)
+        variables = (*s2_layout25.variables(level), *s2_meteorology.variables_25())
+        attrs = s2_layout25_metadata.attributes(level) | s2_meteorology.attributes_25()
     else:
-        variables, attrs = s2_layout28.variables(level), s2_layout28_metadata.attributes(level)
+        variables = (*s2_layout28.variables(level), *s2_meteorology.variables_28(level))
+        attrs = s2_layout28_metadata.attributes(level)
     return Product(
         type=f"S02MSI{level}",
         layout=layout,

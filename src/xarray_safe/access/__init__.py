@@ -1,0 +1,74 @@
+"""Get at products: find them in the catalogues, download them, or learn where they lie and how big they are.
+
+`CDSE` is the Copernicus Data Space, `SampleService` has the Zarr twins of the EOPF Sentinel Zarr Sample Service,
+`size` says what a product weighs. All need the extra ``[access]``, which is imported only when one is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from xarray_safe.access.errors import (
+    AccessError,
+    DiskFull,
+    LoginFailed,
+    ProductOffline,
+    QuotaReached,
+    ServerFailed,
+    TwoFactorNeeded,
+    UnknownProduct,
+)
+
+if TYPE_CHECKING:
+    from xarray_safe.access.catalogue import ProductInfo
+    from xarray_safe.access.cdse import CDSE, Endpoints
+    from xarray_safe.access.eopf import SampleService, Twin
+    from xarray_safe.access.size import size
+    from xarray_safe.access.web import Limits
+
+__all__ = [
+    "CDSE",
+    "AccessError",
+    "DiskFull",
+    "Endpoints",
+    "Limits",
+    "LoginFailed",
+    "ProductInfo",
+    "ProductOffline",
+    "QuotaReached",
+    "SampleService",
+    "ServerFailed",
+    "Twin",
+    "TwoFactorNeeded",
+    "UnknownProduct",
+    "size",
+]
+
+_HOMES = {
+    "CDSE": "cdse",
+    "Endpoints": "cdse",
+    "Limits": "web",
+    "ProductInfo": "catalogue",
+    "SampleService": "eopf",
+    "Twin": "eopf",
+    "size": "size",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs the extra only where it is used."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"xarray_safe.access.{home}")
+    except ImportError as error:
+        raise ImportError(
+            f"{__name__}.{name} needs {error.name or 'a package'}, which is not installed: "
+            'pip install "xarray-safe[access]"',
+            name=error.name,
+        ) from error
+    found = getattr(module, name)
+    globals()[name] = found  # `size` is also a module, which the import above has put here
+    return found
