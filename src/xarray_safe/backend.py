@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from xarray import DataTree, Dataset, Variable
+from xarray import Dataset, DataTree, Variable
 from xarray.backends import BackendEntrypoint
 from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
@@ -15,8 +14,12 @@ from xarray.backends.store import StoreBackendEntrypoint
 from xarray_safe.archive import Archive, guess, open_archive
 from xarray_safe.build import Group, build, with_parents
 from xarray_safe.errors import InvalidArgument, UnknownGroup
-from xarray_safe.mapping import Product
 from xarray_safe.products import DEFAULT_LAYOUT, identify, layout_of, looks_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xarray_safe.mapping import Product
 
 Path = str | os.PathLike[str]
 
@@ -82,7 +85,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             One of its children (`xarray_safe.errors`), which says what is wrong with archive or arguments.
         """
         path = group_path(group)
-        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path, only=True)
+        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path)
         return _decode(
             groups[path],
             archive,
@@ -191,7 +194,7 @@ def group_path(group: str | None) -> str:
 
 
 def _open(
-    path: Path, eopf_version: str, storage_options: dict[str, Any] | None, group: str, *, only: bool = False
+    path: Path, eopf_version: str, storage_options: dict[str, Any] | None, group: str
 ) -> tuple[dict[str, Group], Archive]:
     layout = layout_of(eopf_version)
     archive = open_archive(path, storage_options)

@@ -6,7 +6,6 @@ import inspect
 import math
 import re
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +15,20 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xarray_safe.errors import AbsentFile, CorruptFile, MissingFile, SafeWarning
-from xarray_safe.mapping import Array, Product, Source, Var
-from xarray_safe.metadata import Documents, resolve
+from xarray_safe.metadata import Documents, LookUp, X, resolve
 from xarray_safe.sources.grids import Small
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xarray_safe.archive import Archive
+    from xarray_safe.mapping import Array, Product, Source, Var
 
 CHUNK: Final = 1024
 """Chunks are tiles, or as many of them as reach this length, so that small tiles do not make thousands of chunks."""
+
+LISTED: Final = X("manifest", ".//byteStream/fileLocation/@href", default=(), every=True)
+"""Files that the manifest lists."""
 
 
 @dataclass
@@ -51,7 +55,11 @@ class Opening:
         for name, names in found.items():
             if len(names) > 1:
                 raise _several(archive, product.documents[name], names)
-        return cls(product, archive, Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut))
+        return cls(
+            product,
+            archive,
+            Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut),
+        )
 
     def find(self, pattern: str) -> str:
         """Name of the one file that matches a pattern."""
@@ -61,20 +69,26 @@ class Opening:
         if names:
             raise _several(self.files, pattern, names)
         last = re.compile(re.escape(pattern.rpartition("/")[2]).replace(r"\*", "[^/]*"))
-        for name in self._named():
-            if last.fullmatch(name):
-                raise MissingFile(f"{self.files.url}: {name}, which the metadata name, is not there. Fetch the product again.")
-        raise AbsentFile(f"{self.files.url}: there is no file {pattern}. The archive is not complete; fetch it again.")
+        for name in self._last_parts(self.product.named):
+            if last.fullmatch(f"{name.removesuffix('.jp2')}.jp2"):
+                raise MissingFile(
+                    f"{self.files.url}: {name}, which the metadata name, is not there. Fetch the product again."
+                )
+        expected = not pattern.startswith(self.product.may_lack) or any(
+            map(last.fullmatch, self._last_parts((LISTED,)))
+        )
+        text = f"{self.files.url}: there is no file {pattern}. The archive is not complete; fetch it again."
+        raise AbsentFile(text, expected=expected)
 
     def unreadable(self, name: str) -> None:
         """Note a damaged file for the one warning."""
         self.damaged.append(name)
 
-    def _named(self) -> list[str]:
-        """Last parts of the names of all files that the metadata name."""
-        texts = (self.documents.value(look_up) for look_up in self.product.named)
-        names = [name for text in texts for name in (text if isinstance(text, list) else [text]) if isinstance(name, str)]
-        return [f"{name.rpartition('/')[2].removesuffix('.jp2')}.jp2" for name in names]
+    def _last_parts(self, look_ups: Iterable[LookUp]) -> list[str]:
+        """Last parts of file names that the XML gives."""
+        texts = (self.documents.value(look_up) for look_up in look_ups)
+        names = [name for text in texts for name in (text if isinstance(text, list) else [text])]
+        return [name.rpartition("/")[2] for name in names if isinstance(name, str)]
 
     def open(self, variables: Iterable[Var]) -> tuple[list[tuple[Var, Array]], list[Var]]:
         """Open the sources of variables, each source once; also give the variables that are absent."""
@@ -84,10 +98,11 @@ class Opening:
             try:
                 if var.source not in arrays:
                     arrays[var.source] = var.source.open(self)
-            except AbsentFile:
+            except AbsentFile as error:
                 if not var.optional:
                     raise
-                absent.append(var)
+                if error.expected:
+                    absent.append(var)
             else:
                 present.append((var, arrays[var.source]))
         return present, absent
@@ -123,9 +138,9 @@ def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Gro
     for var, array in data + coordinates:
         group, _, name = var.path.rpartition("/")
         groups[group].variables[name] = variable(var, array, opening.documents)
-    for path, group in groups.items():
-        group.attrs.update(resolve(product.attrs.get(path, {}), opening.documents))
-        check_sizes(path, group, archive)
+    for path, built in groups.items():
+        built.attrs.update(resolve(product.attrs.get(path, {}), opening.documents))
+        check_sizes(path, built, archive)
     if "/" in groups:
         groups["/"].attrs = product.finish(groups["/"].attrs, [var for var, _ in data])
     if absent or opening.damaged:
@@ -160,7 +175,9 @@ def variable(var: Var, array: Array, documents: Documents) -> Variable:
     attrs = {**getattr(array, "attrs", {}), **resolve(var.attrs, documents)}
     if isinstance(array, Small):
         return Variable(var.dims, array.values, attrs)
-    chunks = {dim: chunk_length(size, tile) for dim, size, tile in zip(var.dims, array.shape, array.chunks, strict=True)}
+    chunks = {
+        dim: chunk_length(size, tile) for dim, size, tile in zip(var.dims, array.shape, array.chunks, strict=True)
+    }
     data = indexing.LazilyIndexedArray(LazyArray(array))
     return Variable(var.dims, data, attrs, {"preferred_chunks": chunks})
 
@@ -180,7 +197,9 @@ class LazyArray(BackendArray):
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray[Any, Any]:
         """Read by any of xarray's indexers."""
-        return np.asarray(indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read))
+        return np.asarray(
+            indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+        )
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
         sizes = zip(key, self.shape, strict=True)

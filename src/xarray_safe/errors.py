@@ -28,7 +28,12 @@ class MissingFile(SafeError, FileNotFoundError):
 
 
 class AbsentFile(MissingFile):
-    """A file is not there, and nothing in the archive says that it should be."""
+    """A file is not there, and the product's metadata do not name it; see `expected`."""
+
+    def __init__(self, message: str, *, expected: bool = True) -> None:
+        super().__init__(message)
+        self.expected = expected
+        """Whether a whole product has such a file."""
 
 
 class CorruptFile(SafeError, OSError, ValueError):

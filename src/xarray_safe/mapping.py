@@ -7,11 +7,12 @@ to provide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     import numpy as np
 
     from xarray_safe.metadata import Documents, X
@@ -53,10 +54,17 @@ class Array(Protocol):
     file (GRIB does) has them as `attrs`; they are added to those of the table.
     """
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[int, ...]
-    """Shape of the pieces that are cheapest to read; `shape` itself where there is only one."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the values."""
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of the pieces that are cheapest to read; `shape` itself where there is only one."""
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Basic indexing by one int or slice (any step, in bounds, normalised) for each dimension."""
@@ -65,8 +73,13 @@ class Array(Protocol):
 class Context(Protocol):
     """What `Source.open` gets to work with. Arrays keep `files` only: it alone pickles."""
 
-    files: Files
-    documents: Documents
+    @property
+    def files(self) -> Files:
+        """The archive."""
+
+    @property
+    def documents(self) -> Documents:
+        """The product's XML files."""
 
     def find(self, pattern: str) -> str:
         """Name of the one file that matches; ``*`` stands for anything but ``/``.
@@ -132,13 +145,15 @@ class Product:
     documents
         Patterns of its XML files by the names that look-ups use.
     cut
-        Elements to skip in huge documents (see `metadata.Documents`).
+        Elements before and after the middle of huge documents (see `metadata.Documents`).
     variables
         The table of variables.
     attrs
         Attributes of groups by path (``/`` for the root), look-ups among them.
     named
         Look-ups of the files that the metadata name (without suffix): these must be there.
+    may_lack
+        Folders of files that a whole product may lack; they are missed only if the manifest lists them.
     why
         Says, of an archive's XML, why files may be absent.
     finish
@@ -149,9 +164,10 @@ class Product:
     type: str
     layout: str
     documents: Mapping[str, str]
-    cut: Mapping[str, str]
+    cut: Mapping[str, tuple[str, str]]
     variables: tuple[Var, ...]
     attrs: Mapping[str, Mapping[str, object]]
     named: tuple[X, ...]
+    may_lack: tuple[str, ...]
     why: Callable[[Documents], str]
     finish: Callable[[dict[str, Any], Iterable[Var]], dict[str, Any]]

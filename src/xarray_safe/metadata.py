@@ -8,7 +8,6 @@ about all in which the product specifications PSD-14 and PSD-15 differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from lxml import etree
 from xarray_safe.errors import CorruptFile, MissingElement, MissingFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from xarray_safe.mapping import Files
 
@@ -32,7 +31,13 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 _NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
-_PARSER_OPTIONS = {"remove_comments": True, "remove_pis": True, "resolve_entities": False, "no_network": True, "huge_tree": True}
+_PARSER_OPTIONS = {
+    "remove_comments": True,
+    "remove_pis": True,
+    "resolve_entities": False,
+    "no_network": True,
+    "huge_tree": True,
+}
 
 
 class LookUp:
@@ -153,12 +158,12 @@ class Documents:
     names
         File names by the names that look-ups use (``product``, ``tile``, …).
     cut
-        For documents with a huge element in their middle that nobody needs: that element's name.
+        For documents with a huge middle that nobody needs: the elements before and after it (see `read_ends`).
     """
 
     files: Files
     names: Mapping[str, str]
-    cut: Mapping[str, str] = field(default_factory=dict)
+    cut: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
@@ -168,12 +173,12 @@ class Documents:
             name = self.names.get(document)
             if name is None:
                 raise MissingFile(f"{self.files.url}: the archive has no {document} metadata file; it is not complete.")
-            element = self.cut.get(document)
-            data = read_without(self.files, name, element) if element else self.files.read(name)
+            cut = self.cut.get(document)
+            data = read_ends(self.files, name, *cut) if cut else self.files.read(name)
             self._roots[document] = parse(data, f"{self.files.url}: {name}")
         return self._roots[document]
 
-    def value(self, look_up: LookUp) -> object:
+    def value(self, look_up: LookUp) -> Any:
         """Value of a look-up, computed once."""
         try:
             return self._values[look_up]
@@ -201,7 +206,8 @@ class Documents:
     def senseless(self, document: str, path: str, text: str | None) -> MissingElement:
         """Error for an element whose text is not what it must be."""
         return MissingElement(
-            f"{self.files.url}: {self.names.get(document, document)}: element {path} holds {text!r}, which makes no sense there."
+            f"{self.files.url}: {self.names.get(document, document)}: element {path} holds {text!r}, "
+            "which makes no sense there."
         )
 
 
@@ -217,28 +223,53 @@ def parse(data: bytes, where: str) -> etree._Element:
         root = etree.fromstring(data, etree.XMLParser(**_PARSER_OPTIONS))
     except etree.XMLSyntaxError as error:
         raise CorruptFile(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
-    for element in _NAMESPACED(root):  # type: ignore[union-attr]
-        element.tag = etree.QName(element).localname  # type: ignore[union-attr]
+    namespaced: list[etree._Element] = _NAMESPACED(root)  # type: ignore[assignment]
+    for element in namespaced:
+        element.tag = etree.QName(element).localname
     return root
 
 
 END: Final = 64 * 1024
+_TAG: Final = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
 
 
-def read_without(files: Files, name: str, element: str) -> bytes:
-    """Read an XML file but for one element, moving only both ends of the file where that is enough.
+def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
+    """Read an XML file without its middle, where moving both ends of the file is enough for that.
 
-    `MTD_DS.xml` has 3 to 19 MB, nearly all of it ephemeris and attitude in one element in its middle. If that
-    element starts in the first 64 KiB and ends in the last, only these are read; else all of the file.
+    `MTD_DS.xml` has 3 to 19 MB, nearly all of it ephemeris and attitude, and the tree needs none of them.
+
+    Parameters
+    ----------
+    files, name
+        The archive and the file in it.
+    last
+        Element after whose end the middle begins. It must end in the first 64 KiB.
+    first
+        Child of the root with which the middle ends. It must begin in the last 64 KiB.
+
+    Returns
+    -------
+    bytes
+        The file without its middle; all of it if it is small or laid out otherwise.
     """
     size = files.size(name)
     if size <= 2 * END:
         return files.read(name)
     head, tail = files.read(name, 0, END), files.read(name, size - END, size)
-    start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % element.encode(), head)
-    stop = None
-    for stop in re.finditer(rb"</(?:[\w.-]+:)?%b\s*>" % element.encode(), tail):  # noqa: B007 - the last one
-        pass
-    if start and stop and b"<!--" not in head[: start.start()] and b"<![CDATA[" not in head[: start.start()]:
-        return head[: start.start()] + tail[stop.end() :]
-    return files.read(name)
+    end = re.search(rb"</(?:[\w.-]+:)?%b\s*>" % last.encode(), head)
+    start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % first.encode(), tail)
+    if end is None or start is None or b"<!" in head[: end.end()]:
+        return files.read(name)
+    kept = head[: end.end()]
+    return kept + b"".join(b"</%b>" % tag for tag in reversed(_open_tags(kept)[1:])) + tail[start.start() :]
+
+
+def _open_tags(xml: bytes) -> list[bytes]:
+    """Names, with prefixes, of the elements that are still open at the end of a piece of XML."""
+    names: list[bytes] = []
+    for closing, name, empty in _TAG.findall(xml):
+        if closing:
+            names.pop()
+        elif not empty:
+            names.append(name)
+    return names

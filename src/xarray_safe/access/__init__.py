@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.catalogue import ProductInfo
     from xarray_safe.access.cdse import CDSE, Endpoints
     from xarray_safe.access.eopf import SampleService, Twin
-    from xarray_safe.access.size import size
+    from xarray_safe.access.sizes import size
     from xarray_safe.access.web import Limits
 
 __all__ = [
@@ -52,7 +52,7 @@ _HOMES = {
     "ProductInfo": "catalogue",
     "SampleService": "eopf",
     "Twin": "eopf",
-    "size": "size",
+    "size": "sizes",
 }
 
 
@@ -70,5 +70,5 @@ def __getattr__(name: str) -> object:
             name=error.name,
         ) from error
     found = getattr(module, name)
-    globals()[name] = found  # `size` is also a module, which the import above has put here
+    globals()[name] = found
     return found

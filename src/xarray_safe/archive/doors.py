@@ -25,7 +25,10 @@ _PRODUCT = re.compile(r"(S\d[A-Z_]_\w{20,})[^/]*?(?:\.SAFE)?(?:\.zip)?", re.IGNO
 _OTHER_FORMAT = re.compile(r"\.(?:zarr|nc|tiff?|tar|t?gz|xml|json|jp2|png|jpe?g)\b", re.IGNORECASE)
 
 
-def open_archive(path: str | os.PathLike[str], storage_options: dict[str, object] | None = None) -> Archive:
+def open_archive(
+    path: str | os.PathLike[str],
+    storage_options: dict[str, object] | None = None,  # noqa: ARG001  (for remote archives, which are to come)
+) -> Archive:
     """Open a product; reads a listing at the most.
 
     Parameters

@@ -102,12 +102,9 @@ class ZipArchive(Archive):
             (member.header, member.header + LOCAL.size + len(member.stored_name)) for member in members.values()
         )
         for (name, member), header in zip(members.items(), headers, strict=True):
-            start = data_start(header, member.header, name, member, self.url)
-            if start + member.packed > self._file.size:
-                raise CorruptFile(f"{self.url}: {name} reaches beyond the zip's end; {AGAIN}")
             if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * member.packed:
                 raise UnsupportedProduct(f"{self.url}: {name} would swell from {member.packed} to {member.size} bytes")
-            self._starts[name] = start
+            self._starts[name] = data_start(header, member.header, name, member, self.url)
 
     def _range(self, name: str, member: Member, start: int, stop: int) -> tuple[int, int] | None:
         """Bytes of the zip that hold a range; None where it must be inflated from within."""

@@ -7,13 +7,16 @@ type is one file and one line of `TYPES`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from xarray_safe.errors import InvalidArgument, UnsupportedProduct
-from xarray_safe.mapping import Product
 from xarray_safe.products import s2_products
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xarray_safe.mapping import Product
 
 LAYOUTS: Final = ("2.5", "2.8")
 DEFAULT_LAYOUT: Final = "2.8"
@@ -59,7 +62,8 @@ def identify(names: Iterable[str], layout: str, url: str) -> Product:
         raise UnsupportedProduct(f"{url} has the metadata of several product types at its top: {', '.join(markers)}.")
     raise UnsupportedProduct(
         f"{url} is of a product type that xarray-safe does not open: none of {known} is at its top "
-        f"(there: {', '.join(top[:8]) or 'no file'}). Sentinel-2 L1C and L2A in the compact format (since December 2016) are."
+        f"(there: {', '.join(top[:8]) or 'no file'}). Sentinel-2 L1C and L2A in the "
+        "compact format (since December 2016) are."
     )
 
 
@@ -83,8 +87,9 @@ def layout_of(version: str) -> str:
     layout = {"2.7": "2.8"}.get(found[1], found[1])
     if layout == "2.6":
         raise InvalidArgument(
-            f"eopf_version={version!r}: layout 2.6 has the groups of 2.8 but spells many attributes and flags otherwise, and "
-            f"stores scaled images as float64 by default; few products were written in it (early 2026). It is not offered: {known}."
+            f"eopf_version={version!r}: layout 2.6 has the groups of 2.8 but spells many attributes and flags "
+            "otherwise, and stores scaled images as float64 by default; few products were written in it (early 2026). "
+            f"It is not offered: {known}."
         )
     if layout not in LAYOUTS:
         raise InvalidArgument(f"eopf_version={version!r} is unknown; {known}.")

@@ -116,8 +116,8 @@ def documents(level: Level) -> dict[str, str]:
     }
 
 
-CUT: Final = {"datastrip": "Satellite_Ancillary_Data_Info"}
-"""Ephemeris and attitude: nearly all of `MTD_DS.xml`, and nothing of it is in the tree."""
+CUT: Final = {"datastrip": ("Acquisition_Configuration", "Quality_Indicators_Info")}
+"""Between these lie ephemeris and attitude: nearly all of `MTD_DS.xml`, and nothing of it is in the tree."""
 
 CHARACTERISTICS: Final = "General_Info/Product_Image_Characteristics"
 QI: Final = "Quality_Indicators_Info"
@@ -131,7 +131,11 @@ def scale(level: Level) -> F:
 
 def offset(level: Level, band: Band) -> F:
     """Additive offset of reflectance (from baseline 04.00 on −0.1); zero where the metadata has none."""
-    kind, parent = ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST") if level == "L2A" else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
+    kind, parent = (
+        ("BOA_ADD_OFFSET", "BOA_ADD_OFFSET_VALUES_LIST")
+        if level == "L2A"
+        else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
+    )
     added = X("product", f"{CHARACTERISTICS}/{parent}/{kind}[@band_id='{band.number}']", float, default=0.0)
     path = "/BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE"
     return F(_ratio, added, X("product", f"{CHARACTERISTICS}/{path}", float))
@@ -145,7 +149,12 @@ def atmosphere_scale(kind: Literal["AOT", "WVP"]) -> F:
 
 def spectral(band: Band, path: str, convert: type | None = float) -> X:
     """Look-up below a band's `Spectral_Information`."""
-    return X("product", f"{CHARACTERISTICS}/Spectral_Information_List/Spectral_Information[@bandId='{band.number}']/{path}", convert, True)
+    return X(
+        "product",
+        f"{CHARACTERISTICS}/Spectral_Information_List/Spectral_Information[@bandId='{band.number}']/{path}",
+        convert,
+        True,
+    )
 
 
 def image_content(name: str, convert: type | None = float) -> Either:

@@ -6,8 +6,7 @@ a copy of its own description; here it is made from the description instead of w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -26,6 +25,9 @@ from xarray_safe.sources.angles import (
 from xarray_safe.sources.grids import AngleGrid, PixelCentres
 from xarray_safe.sources.images import Jp2
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 IMAGE: Final = ("y", "x")
 GEOMETRY: Final = "/conditions/geometry"
 GROUND: Final = "provided in the final reference frame (ground geometry)"
@@ -33,7 +35,8 @@ GROUND: Final = "provided in the final reference frame (ground geometry)"
 QUALITY_FLAGS: Final = (
     "anc_lost anc_deg msi_lost msi_deg defective_pixel no_data_pixel partially_corrected_pixel saturated_pixel"
 )
-VALID: Final = {"valid_min": 1, "valid_max": 65535}
+AXES: Final[tuple[Literal["x", "y"], ...]] = ("x", "y")
+VALID: Final[dict[str, Any]] = {"valid_min": 1, "valid_max": 65535}
 
 GEOMETRY_ORDER: Final = {"L2A": "angle y x band detector", "L1C": "detector angle y x band"}
 """Order in which the converter's mappings define the coordinates, which `_eopf_attrs` lists."""
@@ -44,7 +47,9 @@ def variables(level: Level) -> tuple[Var, ...]:
     return (*_reflectance(level), *_atmosphere(level), *_masks(level), *_geometry(level), *_coordinates(level))
 
 
-def described(dims: tuple[str, ...], short_name: str, coordinates: list[str] | None = None, **attrs: Any) -> dict[str, Any]:
+def described(
+    dims: tuple[str, ...], short_name: str, coordinates: list[str] | None = None, **attrs: Any
+) -> dict[str, Any]:
     """Raw attributes of a variable from its description, `_eopf_attrs` among them.
 
     `fill_value` of the description becomes `_FillValue` in the type of the samples; floating-point variables
@@ -119,7 +124,10 @@ def _atmosphere(level: Level) -> Iterator[Var]:
 
     # The mapping scales the classes at 20 m, by one, and leaves those at 60 m alone.
     scaled: dict[str, Any] = {"scale_factor": 1, "add_offset": 0, "fill_value": 0, **VALID}
-    for resolution, name, more in ((20, "scene classification map at 20m", scaled), (60, "scene classification map", {})):
+    for resolution, name, more in (
+        (20, "scene classification map at 20m", scaled),
+        (60, "scene classification map", {}),
+    ):
         attrs = described(IMAGE, f"scl_r{resolution}m", dtype="<u1", long_name=name, **more)
         source = Jp2(s2.image(level, "SCL", resolution), resolution, "uint8")
         yield Var(f"/conditions/mask/l2a_classification/r{resolution}m/scl", source, IMAGE, attrs)
@@ -157,7 +165,9 @@ def _masks(level: Level) -> Iterator[Var]:
         for band in s2.native_bands(resolution):
             source = Jp2(s2.mask(f"DETFOO_B{band.code}"), resolution, "uint8")
             attrs = described(IMAGE, f"msk_detfoo_{band.name}", **footprint)
-            yield Var(f"/conditions/mask/detector_footprint/r{resolution}m/{band.name}", source, IMAGE, attrs, optional=True)
+            yield Var(
+                f"/conditions/mask/detector_footprint/r{resolution}m/{band.name}", source, IMAGE, attrs, optional=True
+            )
             source = Jp2(s2.mask(f"QUALIT_B{band.code}"), resolution, "uint8", "bits")
             attrs = described(IMAGE, f"msk_quality_{band.name}", **quality)
             yield Var(f"/quality/mask/r{resolution}m/{band.name}", source, IMAGE, attrs, optional=True)
@@ -185,7 +195,12 @@ def _geometry(level: Level) -> Iterator[Var]:
             ("band", "detector", "angle", "y", "x"),
             "viewing incidence angles",
         ),
-        ("mean_viewing_incidence_angles", MeanViewingAngles(as_listed=True), ("band", "angle"), "mean viewing incidence angles"),
+        (
+            "mean_viewing_incidence_angles",
+            MeanViewingAngles(as_listed=True),
+            ("band", "angle"),
+            "mean viewing incidence angles",
+        ),
     ):
         coordinates = [dim for dim in order if dim in dims]
         attrs = described(dims, name, coordinates, dtype="<f8", long_name=long_name, units="degrees")
@@ -213,13 +228,13 @@ def _coordinates(level: Level) -> Iterator[Var]:
     typed = {"dtype": "<U7"} if level == "L2A" else {}
     yield coordinate(GEOMETRY, "angle", AngleNames(), long_name="zenith and azimuth angles", **typed)
     metres = {"dtype": "<f4", "units": "m", "_FillValue": np.float32(np.nan)}
-    for axis in ("x", "y"):
+    for axis in AXES:
         long_name = f"{axis} coordinates of angles grid, in steps of 5km from up-left pixel"
         yield coordinate(GEOMETRY, axis, AngleGrid(axis, "float32"), long_name=long_name, **metres)
 
     article = "the " if level == "L2A" else ""
     for group, resolution in _image_groups(level):
-        for axis in ("x", "y"):
+        for axis in AXES:
             source = PixelCentres(axis, resolution, "float32", s2.like(level, resolution))
             long_name = f"{axis} coordinates of {article}image at {resolution}m in meters from up-left pixel"
             yield coordinate(group, axis, source, long_name=long_name, **metres)

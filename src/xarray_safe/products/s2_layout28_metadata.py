@@ -8,17 +8,21 @@ every XML file and lets later files overwrite earlier ones; here each look-up na
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import MissingElement
-from xarray_safe.mapping import Var
 from xarray_safe.metadata import Either, F, X
 from xarray_safe.products import s2, utm
 from xarray_safe.products.s2 import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.sources.grids import GEOCODING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from xarray_safe.mapping import Var
 
 INFO: Final = "General_Info/Product_Info"
 ACQUISITION: Final = "Image_Data_Info/Sensor_Configuration/Acquisition_Configuration"
@@ -62,17 +66,26 @@ def stac_discovery(level: Level) -> dict[str, Any]:
         "eopf:instrument_mode": _info("Datatake/DATATAKE_TYPE"),
         "product:type": f"S02MSI{level}",
         "eopf:datatake_id": _info("Datatake/@datatakeIdentifier"),
-        "eopf:datastrip_id": X("product", f"{INFO}/Product_Organisation/Granule_List/Granule/@datastripIdentifier", optional=True, every=True),
+        "eopf:datastrip_id": X(
+            "product",
+            f"{INFO}/Product_Organisation/Granule_List/Granule/@datastripIdentifier",
+            optional=True,
+            every=True,
+        ),
         "sat:absolute_orbit": X("manifest", ORBIT, whole, optional=True),
         "sat:relative_orbit": _info("Datatake/SENSING_ORBIT_NUMBER", whole),
         "sat:orbit_state": X("manifest", f"{ORBIT}/@groundTrackDirection", optional=True),
         "sat:platform_international_designator": "2015-028A",
-        "sci:doi": X("product", f"{INFO}/PRODUCT_DOI", lambda text: text.replace("https://doi.org/", ""), optional=True),
+        "sci:doi": X(
+            "product", f"{INFO}/PRODUCT_DOI", lambda text: text.replace("https://doi.org/", ""), optional=True
+        ),
         "processing:lineage": "systematic",
         "processing:facility": "ESA",
         "processing:version": _info("PROCESSING_BASELINE"),
         "processing:level": level,
-        "eo:cloud_cover": Either(s2.image_content("CLOUDY_PIXEL_PERCENTAGE"), X("product", f"{QI}/Cloud_Coverage_Assessment", float, True)),
+        "eo:cloud_cover": Either(
+            s2.image_content("CLOUDY_PIXEL_PERCENTAGE"), X("product", f"{QI}/Cloud_Coverage_Assessment", float, True)
+        ),
         "eo:snow_cover": s2.image_content(snow),
         "bands": [_band(band) for band in BANDS],
         "proj:code": X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE"),
@@ -96,7 +109,9 @@ def _info(path: str, convert: Callable[[str], object] | None = None) -> X:
 
 
 def _band(band: s2.Band) -> dict[str, Any]:
-    irradiance = f"{CHARACTERISTICS}/Reflectance_Conversion/Solar_Irradiance_List/SOLAR_IRRADIANCE[@bandId='{band.number}']"
+    irradiance = (
+        f"{CHARACTERISTICS}/Reflectance_Conversion/Solar_Irradiance_List/SOLAR_IRRADIANCE[@bandId='{band.number}']"
+    )
     return {
         "name": band.name,
         "eo:common_name": band.common_name,
@@ -112,7 +127,9 @@ def other_metadata(level: Level) -> dict[str, Any]:
     angles = "Geometric_Info/Tile_Angles/Mean_Sun_Angle"
     table = {
         "eopf_category": "eoproduct",
-        "utm_zone_identification": X("tile", f"{GEOCODING}/HORIZONTAL_CS_NAME", lambda name: name.split("/")[1].lstrip(), optional=True),
+        "utm_zone_identification": X(
+            "tile", f"{GEOCODING}/HORIZONTAL_CS_NAME", lambda name: name.split("/")[1].lstrip(), optional=True
+        ),
         "horizontal_crs_name": X("tile", f"{GEOCODING}/HORIZONTAL_CS_NAME"),
         "horizontal_crs_code": X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE"),
         "mean_sensing_time": X("tile", "General_Info/SENSING_TIME"),
@@ -166,7 +183,9 @@ def _acquisition_quality() -> dict[str, Any]:
         "absolute_location_assessment_from_aocs": _null(f"{geometric}/Absolute_Location"),
         "planimetric_stability_assessment_from_aocs": _null(f"{geometric}/Planimetric_Stability"),
         "multispectral_registration_assessment": _null(f"{geometric}/Multi_Spectral_Registration"),
-        "percentage_of_degraded_msi_data": Either(X("product", degraded, float, True), X("datastrip", degraded, float, True)),
+        "percentage_of_degraded_msi_data": Either(
+            X("product", degraded, float, True), X("datastrip", degraded, float, True)
+        ),
         "spectral_band_of_reference": _null(f"{CHARACTERISTICS}/REFERENCE_BAND", whole),
         "meteo": {"source": "ECMWF", "type": "FORECAST"},
     }
@@ -182,7 +201,9 @@ def _band_description(band: s2.Band) -> dict[str, Any]:
         "bandwidth": band.bandwidth,
         "spectral_response_step": F(int, s2.spectral(band, "Spectral_Response/STEP")),
         "spectral_response_values": s2.spectral(band, "Spectral_Response/VALUES", None),
-        "physical_gain": X("product", f"{CHARACTERISTICS}/PHYSICAL_GAINS[@bandId='{band.number}']", float, optional=True),
+        "physical_gain": X(
+            "product", f"{CHARACTERISTICS}/PHYSICAL_GAINS[@bandId='{band.number}']", float, optional=True
+        ),
         "onboard_compression_rate": X("datastrip", f"{onboard}/COMPRESSION_RATE", float, optional=True),
         "onboard_integration_time": X("datastrip", f"{onboard}/INTEGRATION_TIME", float, optional=True),
     }
@@ -190,24 +211,40 @@ def _band_description(band: s2.Band) -> dict[str, Any]:
 
 def _refinement() -> dict[str, Any]:
     rotation = "Image_Data_Info/Geometric_Info/Refined_Corrections_List/Refined_Corrections/MSI_State/Rotation"
-    residual = f"{QI}/Geometric_Info/Geometric_Refining_Quality/Image_Refining/Correlation_Quality/Local_Residual_List/Local_Residual"
+    correlation = f"{QI}/Geometric_Info/Geometric_Refining_Quality/Image_Refining/Correlation_Quality"
+    residual = f"{correlation}/Local_Residual_List/Local_Residual"
     tie_points = "residual_displacements_at_all_tie_points_after_refinement_m"
     return {
         "spacecraft_rotation": {
-            axis: {"degree": _null(f"{rotation}/{axis}/DEGREE"), "coefficients": _null(f"{rotation}/{axis}/COEFFICIENTS")}
+            axis: {
+                "degree": _null(f"{rotation}/{axis}/DEGREE"),
+                "coefficients": _null(f"{rotation}/{axis}/COEFFICIENTS"),
+            }
             for axis in "XYZ"
         },
         f"mean_value_of_{tie_points}": {f"{axis}_mean": _null(f"{residual}/{axis.upper()}_MEAN") for axis in "xy"},
-        f"standard_deviation_of_{tie_points}": {f"{axis}_stdv": _null(f"{residual}/{axis.upper()}_STDV") for axis in "xy"},
+        f"standard_deviation_of_{tie_points}": {
+            f"{axis}_stdv": _null(f"{residual}/{axis.upper()}_STDV") for axis in "xy"
+        },
     }
 
 
 def processing_history(level: Level) -> dict[str, Any]:
     """Steps up to the product's level. What the converter adds about itself is left out."""
-    auxiliary = "PRODUCTION_DEM_TYPE GRI_List/GRI_FILENAME IERS_BULLETIN_FILENAME ECMWF_DATA_REF GIPP_List/GIPP_FILENAME".split()
-    climatology = (
-        "SNOW_CLIMATOLOGY_MAP ESACCI_WaterBodies_Map ESACCI_LandCover_Map ESACCI_SnowCondition_Map_Dir LUT_List/LUT_FILENAME"
-    ).split()
+    auxiliary = [
+        "PRODUCTION_DEM_TYPE",
+        "GRI_List/GRI_FILENAME",
+        "IERS_BULLETIN_FILENAME",
+        "ECMWF_DATA_REF",
+        "GIPP_List/GIPP_FILENAME",
+    ]
+    climatology = [
+        "SNOW_CLIMATOLOGY_MAP",
+        "ESACCI_WaterBodies_Map",
+        "ESACCI_LandCover_Map",
+        "ESACCI_SnowCondition_Map_Dir",
+        "LUT_List/LUT_FILENAME",
+    ]
     first = {
         "processor": "Sentinel-2 L0 processor" if level == "L2A" else "L0 processor",
         "version": "Unknown",
@@ -218,7 +255,7 @@ def processing_history(level: Level) -> dict[str, Any]:
     }
     history: dict[str, Any] = {"Level-0 Product": [first]}
     levels = ["0_", "1A", "1B", "1C", "2A"][: 5 if level == "L2A" else 4]
-    for before, this in zip(levels, levels[1:], strict=False):
+    for before, this in itertools.pairwise(levels):
         own = this == level[1:]
         history[f"Level-{this} Product"] = [
             {
@@ -237,12 +274,12 @@ def processing_history(level: Level) -> dict[str, Any]:
 def adfs(paths: tuple[str, ...]) -> F:
     """Names of the auxiliary data files, which the product's metadata lists by kind."""
     there = X("product", "Auxiliary_Data_Info", optional=True)
-    return F(_joined, there, *(X("product", f"Auxiliary_Data_Info/{path}", default=None, every=True) for path in paths))
+    return F(_joined, there, *(X("product", f"Auxiliary_Data_Info/{path}", default=(), every=True) for path in paths))
 
 
 def _joined(_: object, *values: object) -> list[object]:
-    lists = [value if isinstance(value, list) else [value] for value in values]
-    return [name for names in lists for name in names if name not in (None, "None")]
+    lists = [value if isinstance(value, list | tuple) else [value] for value in values]
+    return [name for names in lists for name in names if name != "None"]
 
 
 def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xarray_safe.mapping import Product, Var
 from xarray_safe.metadata import Documents, X
@@ -15,7 +14,11 @@ from xarray_safe.products import (
     s2_layout28_metadata,
     s2_meteorology,
 )
-from xarray_safe.products.s2 import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xarray_safe.products.s2 import Level
 
 FIRST_JP2_MASKS = (4, 0)
 """Processing baseline from which on masks are JPEG 2000 and reflectance has an offset."""
@@ -38,6 +41,7 @@ def product(level: Level, layout: str) -> Product:
         variables=variables,
         attrs=attrs,
         named=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
+        may_lack=(s2_meteorology.FOLDER,),
         why=why_absent,
         finish=s2_layout28_metadata.finish if layout == "2.8" else as_is,
     )
@@ -56,5 +60,7 @@ def why_absent(documents: Documents) -> str:
     except ValueError:
         version = FIRST_JP2_MASKS
     if version < FIRST_JP2_MASKS:
-        return f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+        return (
+            f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+        )
     return "The archive lacks these files; fetch it again if you need them."

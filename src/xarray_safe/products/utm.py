@@ -6,10 +6,12 @@ than opening the product.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.metadata import F
-from xarray_safe.sources.grids import Grid, Place
+
+if TYPE_CHECKING:
+    from xarray_safe.sources.grids import Grid, Place
 
 _WKT: Final = (
     'PROJCS["WGS 84 / UTM zone {zone}{hemisphere}",GEOGCS["WGS 84",DATUM["WGS_1984",'

@@ -115,7 +115,7 @@ def strip_outline(spot: Place, position: int, count: int, edge: float) -> list[t
 def detector_index(band: int, count: int, edge: float, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.int8]:
     """Which of the tile's `count` detectors sees points of the tile (shares): from 0; −1 beyond the swath."""
     along = np.asarray(x, "f4") + np.float32(SLANT) * np.asarray(y, "f4")
-    shift = np.float32(0.001 * _PARALLAX[band] / 22)
+    shift = np.float32(0.02 * _PARALLAX[band] / 24)
     index = np.clip(np.floor((along + shift) * np.float32(count / edge)), 0, count - 1)
     return np.where(along < np.float32(edge), index, -1).astype("i1")
 

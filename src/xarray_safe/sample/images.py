@@ -33,7 +33,7 @@ _MASK = {10: jp2.MASK_10M, 20: jp2.MASK_20M, 60: jp2.MASK_60M}
 _TRUE_COLOUR = ("B04", "B03", "B02")
 _BRIGHTEST = 3558
 """Reflectance (1e-4) that is 255 in the true-colour image."""
-_GRAIN = 40.0
+_GRAIN = 30.0
 """Noise of a pixel (1e-4): with it a lossless 10 m band takes some 7.4 bits a pixel, as real ones do."""
 
 
@@ -129,7 +129,7 @@ def _masks(spec: Spec, painter: Painter) -> Iterator[Image]:
 class Painter:
     """Gives rows of images. Bands draw their noise row by row: their rows have to be asked for in order.
 
-    The land below large images is evaluated at half their resolution: it has no finer detail, and it is quicker.
+    The land below 10 m images near full size is evaluated at 20 m: it has no finer detail, and it is quicker.
     """
 
     def __init__(self, spec: Spec, scene: Scene, statistics: Statistics) -> None:
@@ -162,7 +162,6 @@ class Painter:
         fields = self._fields(pixels, start, stop)
         haze = 40 * fields.cirrus + 25 * fields.plants
         values = _grow(75 + haze if kind == "AOT" else 880 + 4 * haze + 300 * fields.depth, pixels)
-        values = values + 2 * self._draw((kind, metres), start).standard_normal(values.shape, dtype="f4")
         out = (np.clip(values, 1, 32767) * self.scene.valid(pixels, start, stop)).astype("u2")
         if metres == 20:
             self.statistics.add(kind, out)
@@ -228,7 +227,7 @@ class Painter:
 
 
 def _coarse(pixels: int) -> int:
-    return 2 if pixels >= 4000 and pixels % 2 == 0 else 1
+    return 2 if pixels > 5490 else 1
 
 
 def _grow(values: npt.NDArray[np.float32], pixels: int) -> npt.NDArray[np.float32]:

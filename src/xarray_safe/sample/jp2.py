@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.transform import from_origin
+from rasterio import Affine
 from rasterio.windows import Window
 
 if TYPE_CHECKING:
@@ -91,16 +91,17 @@ def write(
         Whether to write the table of tile-part lengths.
     """
     tile = structure.tile_size(pixels)
+    levels = min(structure.levels, max(min(tile, pixels).bit_length() - 2, 0))
     options = {
         "REVERSIBLE": "YES",
         "QUALITY": "100",
         "YCBCR420": "NO",
         "PLT": "YES",
         "TLM": "YES" if tlm else "NO",
-        "RESOLUTIONS": str(structure.levels + 1),
+        "RESOLUTIONS": str(levels + 1),
         "CODEBLOCK_WIDTH": str(structure.block),
         "CODEBLOCK_HEIGHT": str(structure.block),
-        "PRECINCTS": ",".join([f"{{{structure.precinct},{structure.precinct}}}"] * (structure.levels + 1)),
+        "PRECINCTS": ",".join([f"{{{structure.precinct},{structure.precinct}}}"] * (levels + 1)),
         **({"NBITS": str(bits)} if bits > 8 else {}),
     }
     with rasterio.open(
@@ -112,8 +113,8 @@ def write(
         count=components,
         dtype="uint16" if bits > 8 else "uint8",
         crs=f"EPSG:{spot.epsg}",
-        transform=from_origin(spot.west, spot.north, metres, metres),
-        tiled=True,
+        transform=Affine(metres, 0, spot.west, 0, -metres, spot.north),
+        tiled=True,  # without it rasterio drops the block sizes
         blockxsize=tile,
         blockysize=tile,
         **options,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,8 @@ def entries(spec: Spec) -> list[Entry]:
     for kind, band, path in mask_files(spec):
         identity = _MASKS[kind]
         if band is not None:
-            identity += f"_Band_{_ordinal(BANDS[band])}" + (f"_{band}" if band else "")
+            place = sorted(BANDS).index(BANDS[band])
+            identity += f"_Band_{_ordinal(BANDS[band])}" + (f"_{place}" if place else "")
         elif path.endswith("60m"):
             identity += "_1"
         found.append(Entry(f"{identity}_Tile1", path + mask_suffix(spec, kind), "tile"))
@@ -127,7 +129,7 @@ def _map(spec: Spec, found: list[Entry]) -> Element:
     def units(container: str) -> list[Element]:
         return [
             _unit(
-                f"{_identifier(entry).removesuffix('Data')}{'Unit' if 'Data' in _identifier(entry) else '_Unit'}",
+                re.sub("(Data)?$", lambda end: "Unit" if end[1] else "_Unit", _identifier(entry), count=1),
                 node("dataObjectPointer", dataObjectID=_identifier(entry)),
                 unitType="Metadata Unit" if entry.path.endswith(".xml") else "Measurement Data Unit",
             )

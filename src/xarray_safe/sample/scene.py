@@ -43,6 +43,7 @@ class Lattice:
     power: float
 
 
+_KEPT = 12
 _HEIGHT = Lattice("height", 128, 1.75)
 _MOISTURE = Lattice("moisture", 48, 1.5)
 _CLOUDS = Lattice("cloud", 128, 1.45)
@@ -151,11 +152,24 @@ class Scene:
         Rounded, so that no machine's order of summation shows in the result.
         """
         nodes = self._lattices[lattice]
-        values = _weights(y, lattice.size, dy) @ nodes @ _weights(x, lattice.size, dx).T
+        values = _weights(y, lattice.size, dy) @ nodes @ self._across(x, lattice.size, dx)
         values *= 4096
         rounded: Floats = np.rint(values).astype("f4")
         rounded /= np.float32(4096)
         return rounded
+
+    def _across(self, x: Floats, size: int, derivative: int) -> geometry.Floats:
+        """Weights of the columns, which are the same for every strip of rows of an image."""
+        key = (len(x), float(x[0]), size, derivative)
+        if key not in self._columns:
+            if len(self._columns) > _KEPT:
+                self._columns.clear()
+            self._columns[key] = _weights(x, size, derivative).T
+        return self._columns[key]
+
+    @cached_property
+    def _columns(self) -> dict[tuple[int, float, int, int], geometry.Floats]:
+        return {}
 
     @cached_property
     def _lattices(self) -> dict[Lattice, geometry.Floats]:

@@ -17,6 +17,8 @@ from .tables import BANDS, L1C_IMAGES, L2A_IMAGES, RESOLUTION, RESOLUTIONS, SATE
 FULL_SIZE = 10980
 """Rows and columns of a 10 m image of a real product."""
 
+_LACKING = r"sun|mean|(mean/)?({bands})|({bands})/\d+".format(bands="|".join(BANDS))
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -39,7 +41,8 @@ class Spec:
     tile
         MGRS tile, such as ``"32TQM"``; ``"01KAB"`` lies across the antimeridian.
     sensing
-        Start of the data take (UTC). By default some 2024-11-15 at half past ten, local solar time.
+        Start of the data take (UTC unless it names a time zone); by default half past ten, local solar time,
+        of a day in November 2024.
     psd
         Product specification, 14 or 15; by default as the baseline had it.
     orbit
@@ -96,6 +99,10 @@ class Spec:
                 self.detectors and list(self.detectors) == sorted(set(self.detectors) & set(range(1, 13))),
                 f"detectors are different numbers from 1 to 12 in order, not {self.detectors}",
             ),
+            (
+                all(re.fullmatch(_LACKING, name) for name in self.missing_angles),
+                f'missing_angles are "sun", "mean", "B05", "B05/7", "mean/B05" or the like, not {self.missing_angles}',
+            ),
         ):
             if not ok:
                 raise InvalidArgument(f"sample product: {message}.")
@@ -132,7 +139,8 @@ class Spec:
     def start(self) -> datetime:
         """Start of the data take."""
         if self.sensing is not None:
-            return self.sensing.replace(tzinfo=UTC, microsecond=24000)
+            given = self.sensing if self.sensing.tzinfo else self.sensing.replace(tzinfo=UTC)
+            return given.astimezone(UTC).replace(microsecond=24000)
         day = datetime(2024, 11, 15, 10, 30, 59, 24000, tzinfo=UTC)
         return day - timedelta(minutes=round(self.place.longitude * 4) % 1440)
 

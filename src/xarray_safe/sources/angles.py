@@ -36,7 +36,7 @@ BANDS: Final = ("b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "
 class AngleNames:
     """Labels of the `angle` dimension."""
 
-    def open(self, context: Context) -> Array:
+    def open(self, context: Context) -> Array:  # noqa: ARG002
         """Give the labels."""
         return Small(np.array(NAMES))
 
@@ -127,7 +127,7 @@ class ViewingAngles:
 
 @dataclass(frozen=True)
 class Grids:
-    """Angle grids of a tile, parsed from its metadata when asked for: (angle, y, x) or (band, detector, angle, y, x)."""
+    """Angle grids of a tile, parsed when asked for: (angle, y, x) or (band, detector, angle, y, x)."""
 
     files: Files
     name: str
@@ -178,7 +178,9 @@ def _number(element: etree._Element, attribute: str) -> int:
     except ValueError:
         number = -1
     if number < 0 or (attribute == "bandId" and number >= len(BANDS)):
-        raise CorruptFile(f"MTD_TL.xml, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing.")
+        raise CorruptFile(
+            f"MTD_TL.xml, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing."
+        )
     return number
 
 

@@ -224,7 +224,7 @@ def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
         try:
             return look(pattern)
         except AbsentFile as error:
-            absent = absent or error
+            absent = error if absent is None or error.expected else absent
     raise absent or AbsentFile("no file was asked for")
 
 

@@ -1,7 +1,8 @@
 """GRIB messages through eccodes: one at a time, from bytes, with its errors as `CorruptFile`.
 
-The library is imported at its first use (0.14 s, and 0.15 s more for its definitions). It keeps global state, so
-one lock is held around every message; the lock is also held across a fork, so that no child is born in mid-decoding.
+The library is imported at its first use (0.14 s, and 0.15 s more for its definitions). Builds of it without threads
+keep global state unguarded, so one lock is held around every message; it is also held across a fork, so that no
+child is born in mid-decoding.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)

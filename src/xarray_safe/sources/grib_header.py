@@ -140,7 +140,7 @@ def field(head: bytes, start: int, length: int, where: str, whole: Callable[[], 
     """
     if head[7] == 1:
         check_sections(head, length, where)
-        known = _field_of_sentinel_2(head, start, length)
+        known = _field_of_sentinel_2(head, start, length, where)
         if known is not None:
             return known
     return _field_by_eccodes(whole(), start, where)
@@ -169,13 +169,31 @@ def check_sections(message: bytes, total: int, where: str) -> None:
             raise CorruptFile(f"{where}: section {number} of {size} bytes does not fit into a message of {total} bytes")
         begins[number] = at
         at += size
-    if 2 not in begins:
+    if at != total - 4:
+        raise CorruptFile(f"{where}: its sections end at byte {at} of {total}")
+    _check_content(message[8:], message[begins[2] :] if 2 in begins else b"", message[begins[4] :], where)
+
+
+def _check_content(product: bytes, grid: bytes, data: bytes, where: str) -> None:
+    """Hold date, grid and data of a message (from where these sections begin) against each other."""
+    if not grid:
         raise CorruptFile(f"{where}: has no description of its grid")
-    grid, data = message[begins[2] :], message[begins[4] :]
-    points = int.from_bytes(grid[6:8]) * int.from_bytes(grid[8:10])
+    if grid[5] != 0:
+        raise CorruptFile(f"{where}: its grid is of type {grid[5]}, not a regular one of latitudes and longitudes (0)")
+    if grid[3] and grid[4] - 1 + 4 * grid[3] > int.from_bytes(grid[:3]):
+        raise CorruptFile(f"{where}: its {grid[3]} vertical coordinates do not fit into the description of the grid")
+    north, south = _signed(grid[10:13]), _signed(grid[17:20])
+    if (north < south) != bool(grid[27] & 64) and north != south:
+        raise CorruptFile(
+            f"{where}: latitudes from {north / 1000} to {south / 1000} are not in the order that it states"
+        )
     size, kind, bits = int.from_bytes(data[:3]), data[3], data[10]
-    if not kind & 0xD0 and 3 not in begins and points * bits > 8 * (size - 11) - (kind & 15):
+    points = int.from_bytes(grid[6:8]) * int.from_bytes(grid[8:10])
+    if kind & 0x80:
+        raise CorruptFile(f"{where}: holds spherical harmonics, not values of points")
+    if not kind & 0x50 and not product[7] & 64 and points * bits > 8 * (size - 11) - (kind & 15):
         raise CorruptFile(f"{where}: {size} bytes of data are too few for {points} values of {bits} bits")
+    _moment(product, where)
 
 
 def _signed(data: bytes) -> int:
@@ -185,7 +203,7 @@ def _signed(data: bytes) -> int:
     return sign - value if value & sign else value
 
 
-def _field_of_sentinel_2(message: bytes, start: int, length: int) -> Field | None:
+def _field_of_sentinel_2(message: bytes, start: int, length: int, where: str) -> Field | None:
     """Read a message of the kind in Sentinel-2 products; None if it is of another kind.
 
     Octets are those of WMO FM 92 GRIB edition 1 and of ECMWF's local definition 1; here they count from 0.
@@ -219,8 +237,7 @@ def _field_of_sentinel_2(message: bytes, start: int, length: int) -> Field | Non
     if not sizes or not across or not -90_000 <= south < north <= 90_000:
         return None
     latitude, longitude = _latitudes(north, south, dy, height), _longitudes(west, east, width)
-    moment = _moment(first)
-    if moment is None or not (np.diff(latitude) < 0).all() or len(longitude) < width:
+    if not (np.diff(latitude) < 0).all() or len(longitude) < width:
         return None
     step = _STEP_SECONDS[unit] * (int.from_bytes(first[18:20]) if span == 10 else first[18])
     short, cf_variable, name, units, cf_name = _NAMES[param]
@@ -255,16 +272,16 @@ def _field_of_sentinel_2(message: bytes, start: int, length: int) -> Field | Non
     }
     level = float(int.from_bytes(first[10:12]))
     group = {"edition": 1, **_ECMWF, "subCentre": first[25]}
-    return Field(start, start + length, group, keys, first[49], moment, step, level, latitude, longitude)
+    return Field(start, start + length, group, keys, first[49], _moment(first, where), step, level, latitude, longitude)
 
 
-def _moment(first: bytes) -> int | None:
-    """Seconds since 1970 of a message's reference time; None where it makes no sense."""
-    year, (month, day, hour, minute) = 100 * (first[24] - 1) + first[12], first[13:17]
+def _moment(product: bytes, where: str) -> int:
+    """Seconds since 1970 of the reference time in section 1."""
+    year, (month, day, hour, minute) = 100 * (product[24] - 1) + product[12], product[13:17]
     try:
         return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp())
-    except ValueError:
-        return None
+    except ValueError as error:
+        raise CorruptFile(f"{where}: there is no moment {year}-{month}-{day} {hour}:{minute}") from error
 
 
 def _latitudes(north: int, south: int, step: int, count: int) -> NDArray[np.float64]:

@@ -5,8 +5,7 @@ The places of images are what the images say, or `Tile_Geocoding` of the tile's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +16,8 @@ from xarray_safe.sources.jp2 import open_image
 from xarray_safe.sources.jp2.georeference import georeference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xarray_safe.mapping import Array, Context, Key
     from xarray_safe.metadata import Documents
 
@@ -34,7 +35,7 @@ class Small:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the values."""
-        return self.values.shape
+        return tuple(self.values.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -58,7 +59,7 @@ class Constant:
     value: int | float | str | tuple[int | float | str, ...]
     dtype: str
 
-    def open(self, context: Context) -> Array:
+    def open(self, context: Context) -> Array:  # noqa: ARG002
         """Give the value as an array."""
         return Small(np.asarray(self.value, dtype=self.dtype))
 
@@ -98,16 +99,19 @@ class Grid(LookUp):
         """Look at the image, or at the metadata."""
         code = documents.value(X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE", utm_epsg))
         place = f"{GEOCODING}/Geoposition[@resolution='{self.resolution}']"
-        corner = [documents.value(X("tile", f"{place}/{name}", float)) for name in ("ULX", "ULY", "XDIM", "YDIM")]
-        stated = Place(*corner, *size(documents, self.resolution), code)  # type: ignore[arg-type]
+        left, top, width, height = (
+            documents.value(X("tile", f"{place}/{name}", float)) for name in ("ULX", "ULY", "XDIM", "YDIM")
+        )
+        stated = Place(left, top, width, height, *size(documents, self.resolution), code)
         names = documents.files.find(self.like) if documents.files.local else []
         try:
             rows, columns = open_image(documents.files, names[0]).shape[1:]
         except (IndexError, CorruptFile):
             return stated
         seen = georeference(documents.files, names[0])
-        corner = [seen.left, seen.top, seen.width, seen.height] if seen else corner
-        return Place(*corner, rows, columns, seen.epsg if seen and seen.epsg else code)  # type: ignore[arg-type]
+        if seen is None:
+            return replace(stated, rows=rows, columns=columns)
+        return Place(seen.left, seen.top, seen.width, seen.height, rows, columns, seen.epsg or code)
 
 
 def size(documents: Documents, resolution: int) -> tuple[int, int]:

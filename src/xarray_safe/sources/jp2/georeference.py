@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xarray_safe.mapping import Files
 
 HEAD: Final = 16 * 1024

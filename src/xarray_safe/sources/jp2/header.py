@@ -189,7 +189,7 @@ def _take(form: str, data: bytes, position: int) -> tuple[Any, ...]:
 
 
 def _parse(file: ImageFile, data: bytes) -> Header:
-    start = _codestream(file, data)
+    start, image_box = _codestream(file, data)
     found: dict[int, list[bytes]] = {}
     segments = []
     position = start + 2
@@ -217,14 +217,23 @@ def _parse(file: ImageFile, data: bytes) -> Header:
     except struct.error:
         file.corrupt("its SIZ or COD segment is too short")
     header = Header(*siz, *cod, position, tuple(segments), tuple(found.get(TLM, ())))
+    if image_box not in (None, (header.height, header.width, header.components, header.bits - 1)):
+        file.corrupt(f"its ihdr box and its SIZ segment tell different sizes: {image_box}, {header.shape}")
     _check_work(file, header)
     return header
 
 
-def _codestream(file: ImageFile, data: bytes) -> int:
-    """Find where the codestream starts: in the first ``jp2c`` box, or at once where there are no boxes."""
+def _codestream(file: ImageFile, data: bytes) -> tuple[int, tuple[int, ...] | None]:
+    """Find where the codestream starts, in the first ``jp2c`` box or at once where there are no boxes.
+
+    Returns
+    -------
+    position, (height, width, components, bits - 1)
+        The latter as the image header box (``ihdr``) says, or None.
+    """
+    image_box: tuple[int, ...] | None = None
     if data[:4] == b"\xff\x4f\xff\x51":
-        return 0
+        return 0, None
     if data[4:8] != b"jP  ":
         file.corrupt("it does not start as a JPEG 2000 file")
     position = 0
@@ -236,7 +245,9 @@ def _codestream(file: ImageFile, data: bytes) -> int:
         if kind == b"jp2c":
             if _take(">H", data, position + head)[0] != SOC:
                 file.corrupt("its codestream does not start with SOC")
-            return position + head
+            return position + head, image_box
+        if kind == b"jp2h" and data[position + 12 : position + 16] == b"ihdr":
+            image_box = _take(">IIHB", data, position + 16)
         if length < head:
             file.corrupt(f"a box of {length} bytes at byte {position}")
         position += length

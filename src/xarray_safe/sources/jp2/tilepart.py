@@ -79,6 +79,7 @@ def read_tile(file: ImageFile, index: Index, tile: int) -> list[TilePart]:
         if len(after) == 2 and int.from_bytes(after, "big") not in (SOT, EOC):
             file.corrupt(f"its {place.length} bytes at {place.start} do not end where another tile starts", tile)
         parts.append(_parse(file, tile, number, place, memoryview(data)[: place.length], len(places)))
+    _check_packets(file, index.header, tile, parts)
     return parts
 
 
@@ -106,6 +107,7 @@ def read_prefix(file: ImageFile, index: Index, tile: int, halvings: int) -> list
         except _TooShortError:
             size = min(place.length, 4 * size)
             continue
+        _check_packets(file, header, tile, [part])
         need = part.body + sum(part.packets[: _packets(header, tile, halvings)]) if part.packets else place.length
         if need <= len(data):
             return [part]
@@ -146,6 +148,15 @@ def _parse(file: ImageFile, tile: int, number: int, place: Part, data: memoryvie
     if packets is None or (packets and sum(packets) != place.length - body):
         file.corrupt(f"it has {place.length - body} bytes of packets, its table of packet lengths says otherwise", tile)
     return TilePart(data, body, packets, frozenset(markers))
+
+
+def _check_packets(file: ImageFile, header: Header, tile: int, parts: list[TilePart]) -> None:
+    """Compare the number of packets with what the sizes in the header ask for, where both can be told."""
+    expected = _packets(header, tile, 0)
+    if _is_plain(header, parts) and all(part.packets for part in parts):
+        found = sum(len(part.packets) for part in parts)
+        if found != expected:
+            file.corrupt(f"it has {found} packets, the sizes in the header make {expected}", tile)
 
 
 def packet_lengths(tables: list[bytes]) -> tuple[int, ...] | None:
@@ -202,8 +213,7 @@ def reduced(header: Header, tile: int, parts: list[TilePart], halvings: int, *, 
 def coarse_packets(header: Header, tile: int, parts: list[TilePart], halvings: int) -> bytes | None:
     """Give the packets of the resolutions that are left after so many halvings, or None as `reduced`."""
     lengths = [length for part in parts for length in part.packets]
-    special = any(part.markers & {COD, COC, QCD, QCC, RGN, POC, PPT} for part in parts)
-    if special or not _coarse_first(header) or len(lengths) != _packets(header, tile, 0):
+    if not (_is_plain(header, parts) and _coarse_first(header)) or len(lengths) != _packets(header, tile, 0):
         return None
     size = sum(lengths[: _packets(header, tile, halvings)])
     return b"".join(part.data[part.body :] for part in parts)[:size]
@@ -220,9 +230,14 @@ def is_flat(header: Header, tile: int, parts: list[TilePart]) -> bool:
     return packets is not None and not packets[sum(lengths[:coarse]) :].strip(b"\x00\x80")
 
 
+def _is_plain(header: Header, parts: list[TilePart]) -> bool:
+    """Whether the main header's COD and QCD segments hold for all of the tile, without exceptions."""
+    exceptions = header.markers & {COC, QCC, RGN, POC}
+    return not exceptions and not any(part.markers & {COD, COC, QCD, QCC, RGN, POC, PPT} for part in parts)
+
+
 def _coarse_first(header: Header) -> bool:
-    in_order = header.progression in (1, 2) or (header.progression == 0 and header.layers == 1)
-    return in_order and not header.markers & {COC, QCC, RGN, POC}
+    return header.progression in (1, 2) or (header.progression == 0 and header.layers == 1)
 
 
 def _packets(header: Header, tile: int, halvings: int) -> int:

@@ -1,0 +1,320 @@
+"""One login for all requests, threads and processes: Authlib's OAuth2 client, kept from logging in twice.
+
+Every password grant is a session at the Copernicus Data Space, which bans accounts with more than a hundred of them.
+So a token is fetched under a lock, kept in a file for other processes, and refreshed before it expires.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import requests
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+
+from xarray_safe.access import web
+from xarray_safe.access.errors import AccessError, LoginFailed, QuotaReached, ServerFailed, TwoFactorNeeded
+from xarray_safe.access.hosts import AllowListed, Bearer, Hosts, NoAuth
+from xarray_safe.access.tokens import Token
+from xarray_safe.errors import SafeWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from requests import Response
+
+    from xarray_safe.access.credentials import Given
+    from xarray_safe.access.tokens import TokenStore
+    from xarray_safe.access.web import Limits
+
+
+class _Client(AllowListed, OAuth2Session):
+    """Authlib's client, with our rule for redirects."""
+
+    def __init__(self, endpoint: str, client: str, hosts: Hosts, check: Callable[[Response], Response]) -> None:
+        super().__init__(client_id=client, token_endpoint=endpoint, token_endpoint_auth_method="none")
+        web.prepare(self)
+        self.hosts = hosts
+        self.auth = NoAuth()
+        for kind in ("access_token_response", "refresh_token_response"):
+            self.register_compliance_hook(kind, check)
+
+
+class LoginSession:
+    """Requests with a bearer token that is always fresh and goes to allowed hosts only.
+
+    Any number of threads may use one. It does not pickle, since credentials must not travel: make one in each
+    process; they share the token through its file.
+
+    Parameters
+    ----------
+    endpoint
+        URL of the identity server's token endpoint.
+    client
+        Name by which that server knows us.
+    given
+        The login, as far as the caller gave one.
+    store
+        Where processes share the token; None keeps it in this session only.
+    hosts
+        Which may receive the token.
+    limits
+        How long to wait.
+    """
+
+    def __init__(
+        self, endpoint: str, client: str, given: Given, store: TokenStore | None, hosts: Hosts, limits: Limits
+    ) -> None:
+        Hosts((endpoint,))  # raises if the password would go in the open
+        self._endpoint = endpoint
+        self._given = given
+        self._store = store
+        self._hosts = hosts
+        self._limits = limits
+        self._client = _Client(endpoint, client, hosts, self._check)
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._refused: LoginFailed | None = None
+
+    def __repr__(self) -> str:
+        """Name the server; no more."""
+        return f"LoginSession({web.host_of(self._endpoint)!r})"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse: a login must not be written to disk or sent elsewhere."""
+        raise TypeError("a login does not pickle; make one in each process, they share the token through its file")
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send a request and give the answer, whose body is not read yet; see `web.send`.
+
+        Raises
+        ------
+        LoginFailed
+            There is no login, it is refused, or the server does not accept a token that it has just given.
+        """
+        token = self.token()
+        for last in (False, True):
+            auth = Bearer(token, self._hosts)
+            response = web.send(
+                self._client, method, url, limits=self._limits, auth=auth, headers=headers, params=params
+            )
+            if response.status_code != 401 or not self._hosts.allow(response.url):
+                return response
+            response.close()
+            if not last:
+                token = self.token(rejected=token)
+        raise LoginFailed(
+            f"{web.host_of(url)} does not accept the token that it was given a moment ago (status 401). "
+            "Does the account have access to these data?"
+        )
+
+    def token(self, rejected: str | None = None) -> str:
+        """Give a bearer token that is good for a while yet.
+
+        Parameters
+        ----------
+        rejected
+            A token that a server did not accept, though it should not have expired.
+        """
+        token = self._token
+        if token and token.fresh(time.time()) and token.access != rejected:
+            return token.access
+        with self._alone():
+            if self._refused is not None:  # asking again with the same password only gets the account locked
+                raise type(self._refused)(*self._refused.args)
+            self._token = self._current(rejected)
+            return self._token.access
+
+    def login(self) -> str:
+        """Log in, or refresh, if there is no fresh token; give the user's name."""
+        self.token()
+        return self._token.username if self._token else ""
+
+    def close(self, *, logout: bool) -> None:
+        """End the connections; with `logout`, also the session at the server, and forget the token everywhere."""
+        if logout:
+            with self._alone():
+                token = self._token or (self._store.read(self._given.known_username()) if self._store else None)
+                self._token = None
+                if token:
+                    self._end(token)
+                    if self._store:
+                        self._store.forget(token.username)
+        self._client.close()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of this process, then that of all; both waits are limited."""
+        patience = self._limits.patience + 2 * self._limits.answer
+        if not self._lock.acquire(timeout=patience):
+            raise AccessError("another thread has been logging in for too long")
+        try:
+            if self._store is None or not self._usable(self._store):
+                yield
+                return
+            with self._store.lock(patience):
+                yield
+        finally:
+            self._lock.release()
+
+    def _usable(self, store: TokenStore) -> bool:
+        try:
+            store.prepare()
+        except OSError as error:
+            self._not_kept(error)
+            return False
+        return True
+
+    def _not_kept(self, error: OSError) -> None:
+        self._store = None
+        warnings.warn(
+            f"The token cannot be kept for other processes ({error.strerror}); each of them will log in.",
+            SafeWarning,
+            stacklevel=6,
+        )
+
+    def _current(self, rejected: str | None) -> Token:
+        """Give another thread's or process's token, a refreshed one, or that of a new login, in this order."""
+        username = self._given.known_username() or (self._token.username if self._token else None)
+        kept = self._store.read(username) if self._store else None
+        known = [token for token in (self._token, kept) if token]
+        for token in known:
+            if token.fresh(time.time()) and token.access != rejected:
+                return token
+        new = None
+        for token in sorted(known, key=lambda token: token.expires, reverse=True)[:1]:
+            if token.renewable(time.time()):
+                new = self._refresh(token)
+        new = new or self._log_in()
+        if self._store:
+            try:
+                self._store.write(new)
+            except OSError as error:
+                self._not_kept(error)
+        return new
+
+    def _log_in(self) -> Token:
+        credentials = self._given.find()
+        code = credentials.code()
+        form = {"username": credentials.username, "password": credentials.password.value}
+        if code:
+            form["totp"] = code
+        try:
+            return self._fetch("password", form, credentials.username)
+        except OAuthError as error:
+            kind, said = str(error.error), str(error.description or "").lower()
+        if kind != "invalid_grant":
+            kind = re.sub(r"[^a-z_]", "", kind)[:40]
+            raise ServerFailed(f"{web.host_of(self._endpoint)} does not take our way to log in ({kind}).")
+        self._refused = self._refusal(credentials.username, said, with_code=bool(code))
+        raise self._refused
+
+    def _refusal(self, username: str, said: str, *, with_code: bool) -> LoginFailed:
+        """Give the error for a refused login; of a missing second factor, the server may not say a word."""
+        if "not fully set up" in said or "required action" in said:
+            return LoginFailed(
+                "The account is not ready: log in once on https://dataspace.copernicus.eu and do what is asked there."
+            )
+        if any(word in said for word in ("otp", "2fa", "two-factor", "second factor")):
+            return TwoFactorNeeded(
+                f"The account {username!r} has two-factor authentication: "
+                + ("the code was wrong or has expired" if with_code else "give the code as totp= or CDSE_TOTP")
+                + ", which must be of this very minute."
+            )
+        hint = "the code of the second factor was wrong or has expired"
+        if not with_code:
+            hint = "the account has two-factor authentication and needs its code, too (totp= or CDSE_TOTP)"
+        return LoginFailed(
+            f"{web.host_of(self._endpoint)} refuses the login of {username!r}: user name or password is "
+            f"wrong, or {hint}."
+        )
+
+    def _refresh(self, token: Token) -> Token | None:
+        """Give a refreshed token; None where only a login helps."""
+        try:
+            return self._fetch("refresh_token", {"refresh_token": token.refresh}, token.username)
+        except OAuthError:
+            return None
+
+    def _fetch(self, grant: str, form: dict[str, str], username: str) -> Token:
+        """Ask the token endpoint; tries again only where no login can have happened."""
+        failures = 0
+        while True:
+            asked = time.time()
+            try:
+                got = self._ask(grant, form)
+            except requests.ConnectionError as error:
+                failures += 1
+                if failures >= self._limits.tries:
+                    raise web.unreachable(self._endpoint, error, failures) from None
+                time.sleep(self._limits.backoff(failures))
+            except requests.HTTPError as error:
+                raise ServerFailed(f"{web.host_of(self._endpoint)} gives no token: status {_status(error)}.") from None
+            except requests.RequestException as error:
+                raise web.unreachable(self._endpoint, error, failures + 1) from None
+            except ValueError:
+                raise ServerFailed(f"{web.host_of(self._endpoint)} gives no token, and nothing that we know.") from None
+            else:
+                return _token(got, username, asked)
+
+    def _ask(self, grant: str, form: dict[str, str]) -> Mapping[str, Any]:
+        options: dict[str, Any] = {
+            "timeout": (self._limits.connect, self._limits.read),
+            "allow_redirects": False,
+            "stream": True,
+        }
+        if grant == "password":
+            got: Mapping[str, Any] = self._client.fetch_token(self._endpoint, grant_type=grant, **form, **options)
+        else:
+            got = self._client.refresh_token(self._endpoint, **form, **options)
+        return got
+
+    def _check(self, response: Response) -> Response:
+        """Look at an answer before Authlib does: read it in limited time, sort out what is none."""
+        host = web.host_of(self._endpoint)
+        if response.status_code == 429:
+            raise QuotaReached(f"{host}: too many logins or refreshes (429). Wait some minutes, or up to an hour.")
+        if response.status_code >= 500:
+            raise requests.ConnectionError(f"status {response.status_code}")
+        if response.is_redirect:  # the form with the password in it must not follow
+            raise ServerFailed(f"{host} redirects a login elsewhere; credentials do not go there.")
+        response._content = web.read_all(response, self._limits)
+        return response
+
+    def _end(self, token: Token) -> None:
+        """End the session at the server; that it fails is no harm, it ends by itself within the hour."""
+        url = self._endpoint.rpartition("/")[0] + "/logout"
+        form = {"client_id": str(self._client.client_id), "refresh_token": token.refresh}
+        with contextlib.suppress(AccessError):
+            web.get(self._client, url, limits=self._limits, method="POST", data=form, redirect=False)
+
+
+def _status(error: requests.HTTPError) -> int | None:
+    return None if error.response is None else error.response.status_code
+
+
+def _token(got: Mapping[str, Any], username: str, asked: float) -> Token:
+    try:
+        life = float(got["expires_in"])
+        return Token(
+            username,
+            str(got["access_token"]),
+            str(got.get("refresh_token") or ""),
+            asked + life,
+            asked + float(got.get("refresh_expires_in") or 0.0),
+            life,
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ServerFailed("The identity server gives a token without what belongs to one.") from None

@@ -1,0 +1,178 @@
+"""STAC catalogues, of the Copernicus Data Space and of the EOPF Sample Service, through pystac-client."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pystac_client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+
+from xarray_safe.access import web
+from xarray_safe.access.catalogue import ProductInfo
+from xarray_safe.access.errors import AccessError, ServerFailed, UnknownProduct
+from xarray_safe.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pystac
+
+    from xarray_safe.access.web import Limits
+
+_PAGES = 1000
+"""Requests at the most for one search; a catalogue may go on with empty pages for ever."""
+
+_S3 = re.compile(r"s3:/(/[^?#]+?\.(?:SAFE|SEN3))(?:/|$)")
+_ODATA = re.compile(r"/Products\(([0-9a-fA-F-]{36})\)")
+_MULTIHASH = {"d50110": "MD5", "1e20": "BLAKE3"}
+"""Prefixes of a multihash (method and length) of the STAC file extension."""
+
+
+class _LimitedIO(StacApiIO):
+    """pystac-client's requests, sent in our way: with limits, without credentials, never to a local file."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__()
+        self.session = web.PlainSession()
+        self._limits = limits
+        self._left = _PAGES
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Send one request and give the text of its answer."""
+        self._left -= 1
+        if self._left < 0:
+            raise ServerFailed(f"{web.host_of(href)}: the search does not come to an end.")
+        post = (method or "GET").upper() == "POST"
+        response, body = web.get(
+            self.session,
+            href,
+            method="POST" if post else "GET",
+            limits=self._limits,
+            headers=headers,
+            params=None if post else {key: _text(value) for key, value in (parameters or {}).items()},
+            json=parameters if post else None,
+        )
+        if response.status_code == 404:
+            raise UnknownProduct(f"{web.host_of(href)} has nothing there: {response.url.partition('?')[0]}")
+        web.get_json(response, body, "a search")
+        return body.decode("utf-8", "replace")
+
+    def read_text(self, source: pystac.link.HREF, *args: Any, **kwargs: Any) -> str:
+        """Read a link, which must lead to the web."""
+        href = str(getattr(source, "href", source))
+        if not href.startswith(("https://", "http://")):
+            raise ServerFailed(f"The catalogue links to something that is not in the web: {href[:200]!r}.")
+        return super().read_text(source, *args, **kwargs)
+
+
+def search(
+    url: str,
+    limits: Limits,
+    *,
+    ids: Sequence[str] | None = None,
+    collections: Sequence[str] | None = None,
+    bbox: Sequence[float] | None = None,
+    intersects: Mapping[str, Any] | None = None,
+    datetime: str | None = None,
+    cloud_cover: float | None = None,
+    limit: int = 100,
+) -> Iterator[pystac.Item]:
+    """Search a STAC API.
+
+    Parameters
+    ----------
+    url
+        Of the API's landing page.
+    ids, collections, bbox, intersects, datetime
+        As in the STAC API: `bbox` in degrees (west, south, east, north), `intersects` GeoJSON, `datetime` an
+        instant or interval, e.g. ``2025-05-01/2025-05-31``.
+    cloud_cover
+        Percent at the most; looked at again here, for not all catalogues heed it.
+    limit
+        Items at the most.
+
+    Raises
+    ------
+    AccessError
+        The catalogue cannot be reached, or does not understand the search.
+    """
+    if bbox is not None and (len(bbox) != 4 or bbox[1] > bbox[3]):
+        raise InvalidArgument(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
+    if limit < 1:
+        raise InvalidArgument(f"limit={limit}: at least one must be wanted.")
+    given = 0
+    try:
+        client = pystac_client.Client.open(url, stac_io=_LimitedIO(limits))
+        query = None
+        if cloud_cover is not None and client.conforms_to("QUERY"):
+            query = {"eo:cloud_cover": {"lte": cloud_cover}}
+        found = client.search(
+            ids=list(ids) if ids else None,
+            collections=list(collections) if collections else None,
+            bbox=list(bbox) if bbox else None,
+            intersects=dict(intersects) if intersects else None,
+            datetime=datetime,
+            query=query,
+            limit=min(limit, 100),
+        )
+        for item in found.items():
+            cover = item.properties.get("eo:cloud_cover")
+            if cloud_cover is not None and (cover is None or cover > cloud_cover):
+                continue
+            yield item
+            given += 1
+            if given >= limit:
+                return
+    except AccessError:
+        raise
+    except (ValueError, TypeError, NotImplementedError) as error:
+        if given or isinstance(error, KeyError):
+            raise ServerFailed(f"{web.host_of(url)} gives items that are none.") from None
+        raise InvalidArgument(f"The search makes no sense: {error}") from error
+    except (APIError, KeyError, AttributeError) as error:
+        raise ServerFailed(f"{web.host_of(url)} gives no STAC that we understand ({type(error).__name__}).") from None
+
+
+def info(item: pystac.Item) -> ProductInfo:
+    """Give what the Data Space's STAC says of a product in the terms of its other catalogue."""
+    assets = [asset.to_dict() for asset in item.assets.values()]
+    path = next((found[1] for asset in assets for href in _hrefs(asset) if (found := _S3.match(href))), None)
+    if path is None:
+        raise ServerFailed(f"The catalogue does not say where {item.id} lies in the object store.")
+    product = next((asset for asset in assets for href in _hrefs(asset) if _ODATA.search(href)), {})
+    identity = next((found[1] for href in _hrefs(product) if (found := _ODATA.search(href))), None)
+    checksum = str(product.get("file:checksum") or "").lower()
+    status = str(item.properties.get("order:status") or "")
+    cover = item.properties.get("eo:cloud_cover")
+    return ProductInfo(
+        path.rpartition("/")[2],
+        identity,
+        path,
+        int(product.get("file:size") or 0) or None,
+        {name: checksum[len(prefix) :] for prefix, name in _MULTIHASH.items() if checksum.startswith(prefix)},
+        False if status in ("orderable", "ordered", "shipping") else None,
+        str(item.properties.get("start_datetime") or item.properties.get("datetime") or "") or None,
+        float(cover) if cover is not None else None,
+    )
+
+
+def _hrefs(asset: Mapping[str, Any]) -> list[str]:
+    """All places of an asset: its own, its alternates, and the path that it has in the store."""
+    hrefs = [str(asset.get("href") or "")]
+    hrefs += [
+        str(other.get("href") or "") for other in (asset.get("alternate") or {}).values() if isinstance(other, dict)
+    ]
+    local = str(asset.get("file:local_path") or "")
+    return [*hrefs, f"s3:/{local}"] if local.startswith("/") else hrefs
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

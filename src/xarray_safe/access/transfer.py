@@ -1,0 +1,266 @@
+"""Move the bytes of one product into a file, going on where it stopped, with limits on every wait."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import requests
+
+from xarray_safe.access import web
+from xarray_safe.access.errors import AccessError, DiskFull, LoginFailed, ProductOffline, ServerFailed, UnknownProduct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from requests import Response
+
+    from xarray_safe.access.web import Limits
+
+_PIECE = 1 << 18
+_PROGRESS = 1 << 16
+"""Bytes that a connection must bring to count as progress."""
+
+_FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)}
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+
+
+class Ask(Protocol):
+    """Send a GET with these headers; the answer's body is not read yet."""
+
+    def __call__(self, headers: Mapping[str, str]) -> Response:
+        """Send it."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the server said of the whole: its size, and what tells versions of it apart (If-Range)."""
+
+    total: int | None = None
+    version: str | None = None
+
+
+class _Restart(Exception):
+    """What we have is not the beginning of what the server has."""
+
+
+class Transfer:
+    """One file on its way.
+
+    Parameters
+    ----------
+    ask
+        Sends the request.
+    part
+        Where the bytes go; what is there already is gone on from, as long as the server still has the same.
+    what
+        The product, for messages.
+    limits
+        How long to wait.
+    progress
+        Called with the bytes that are there and those that are expected (None if the server does not say).
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        part: Path,
+        what: str,
+        limits: Limits,
+        progress: Callable[[int, int | None], object] = lambda _have, _total: None,
+    ) -> None:
+        self._ask = ask
+        self._part = part
+        self._note = part.with_name(f"{part.name}.json")
+        self._what = what
+        self._limits = limits
+        self._progress = progress
+        self._known = self._read_note()
+
+    def run(self) -> int:
+        """Fetch all of it; give its size in bytes.
+
+        Raises
+        ------
+        AccessError
+            One of its children: the product is not to be had, the server fails, the disk is full.
+        """
+        failures = 0
+        best = have = self._size()
+        while True:
+            try:
+                if self._attempt(have):
+                    return self._size()
+                problem: Exception = ServerFailed("it ends too early")
+            except _Restart:
+                self.forget()
+                problem = ServerFailed("it is not the same any more, or cannot be gone on with")
+            except web.NETWORK_ERRORS as error:
+                if isinstance(error, AccessError):
+                    raise
+                problem = error
+            have = self._size()
+            failures = 0 if have >= best + _PROGRESS else failures + 1
+            best = max(best, have)
+            if failures >= self._limits.tries:
+                raise ServerFailed(
+                    f"{self._what}: the download broke off {failures} times in a row without getting on "
+                    f"({type(problem).__name__}), at byte {have} of {self._known.total or '?'}. "
+                    "Ask again later; it goes on from there."
+                )
+            time.sleep(self._limits.backoff(max(failures, 1)))
+
+    def forget(self) -> None:
+        """Delete what there is."""
+        self._part.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+        self._known = _Known()
+
+    def _attempt(self, have: int) -> bool:
+        """Fetch what is missing over one connection; tell whether it is complete now."""
+        if have and self._known.total == have:
+            return True
+        if have and not (self._known.total and have < self._known.total):
+            self.forget()  # nothing tells what this is the beginning of
+            have = 0
+        headers = {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if self._known.version:
+                headers["If-Range"] = self._known.version
+        response = self._ask(headers)
+        try:
+            start = self._start(response, have)
+            return self._write(response, start)
+        finally:
+            response.close()
+
+    def _start(self, response: Response, have: int) -> int:
+        """Give the byte at which an answer starts; note what it says of the whole."""
+        status = response.status_code
+        if status == 416:
+            raise _Restart
+        if status not in (200, 206):
+            raise _refusal(response, self._what)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise ServerFailed(f"{self._what}: {web.host_of(response.url)} compresses the download, unasked.")
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isdecimal() else None
+        if status == 200:
+            self._remember(_Known(total, _version(response)))
+            return 0
+        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if not have or not found or found[1] is None or int(found[1]) != have:
+            raise _Restart
+        if found[3] not in ("*", str(self._known.total)) or _version(response) != self._known.version:
+            raise _Restart
+        return have
+
+    def _write(self, response: Response, start: int) -> bool:
+        """Write a body from a byte on; tell whether it brought the whole."""
+        total = self._known.total
+        have = start
+        with _disk(self._what), open(self._part, "r+b" if start else "wb") as file:
+            file.seek(start)
+            self._progress(have, total)
+            pace = _Pace(self._limits.read)
+            while True:
+                piece = response.raw.read1(_PIECE, decode_content=False)
+                if not piece:
+                    break
+                file.write(piece)
+                have += len(piece)
+                self._progress(have, total)
+                pace.check(have)
+                if total is not None and have > total:
+                    raise _Restart
+            file.flush()
+            os.fsync(file.fileno())
+        if total is None:  # chunked: that it ended well is all there is to know
+            self._remember(_Known(have, self._known.version))
+            return True
+        return have == total
+
+    def _size(self) -> int:
+        try:
+            return self._part.stat().st_size
+        except OSError:
+            return 0
+
+    def _remember(self, known: _Known) -> None:
+        self._known = known
+        with _disk(self._what):
+            self._note.write_text(json.dumps(asdict(known)), encoding="utf-8")
+
+    def _read_note(self) -> _Known:
+        try:
+            values = json.loads(self._note.read_text(encoding="utf-8"))
+            total, version = values["total"], values["version"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return _Known()
+        return _Known(total if isinstance(total, int) else None, version if isinstance(version, str) else None)
+
+
+class _Pace:
+    """Watches that a body does not trickle for ever."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since = time.monotonic()
+        self._from: int | None = None
+
+    def check(self, have: int) -> None:
+        """Raise a time-out where too little came in the time that is allowed."""
+        if self._from is None:
+            self._from = have
+        now = time.monotonic()
+        if now - self._since < self._seconds:
+            return
+        if have - self._from < _PROGRESS:
+            raise requests.Timeout("the server sends next to nothing")
+        self._since, self._from = now, have
+
+
+def _version(response: Response) -> str | None:
+    """Give what If-Range takes: a strong ETag, else the time of change."""
+    etag = response.headers.get("ETag")
+    if etag and not etag.startswith("W/"):
+        return etag
+    return response.headers.get("Last-Modified")
+
+
+def _refusal(response: Response, what: str) -> AccessError:
+    """Give the error for an answer that is no download."""
+    host, status, said = web.host_of(response.url), response.status_code, web.message_of(response)
+    if status == 401:
+        return LoginFailed(f"{what}: {host} gives it to nobody without a login (status 401){said}")
+    if status == 403:
+        return AccessError(f"{what}: {host} does not give it to this account (status 403){said}")
+    if status == 404:
+        return UnknownProduct(f"{what}: {host} does not have it (status 404){said}; look it up in the catalogue again")
+    if status in (202, 410) or "offline" in said.lower():
+        return ProductOffline(
+            f"{what} is offline (status {status}){said}; order it on https://browser.dataspace.copernicus.eu"
+        )
+    return AccessError(f"{what}: {host} answers with status {status}{said}")
+
+
+@contextlib.contextmanager
+def _disk(what: str) -> Iterator[None]:
+    """Turn what goes wrong with the file into errors of their own: none of it is the network's fault."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, requests.RequestException):
+            raise
+        if error.errno in _FULL:
+            raise DiskFull(f"{what}: the disk is full; make room and ask again, it goes on from there.") from None
+        raise AccessError(f"{what} cannot be written to {error.filename or 'the disk'} ({error.strerror}).") from None

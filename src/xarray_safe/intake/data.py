@@ -1,0 +1,87 @@
+"""Intake 2 data types: a SAFE archive, and a Zarr in an EOPF layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from intake.readers import datatypes
+
+from xarray_safe.intake import show
+from xarray_safe.intake.opening import Kind, Place, place_of, with_templates
+
+if TYPE_CHECKING:
+    from intake.readers.entry import DataDescription
+
+
+class _Product:
+    """What both types share: representations without credentials, and descriptions that keep them out of files."""
+
+    kind: Kind
+    url: str
+    storage_options: dict[str, Any] | None
+    metadata: dict[str, Any]
+
+    @classmethod
+    def qname(cls) -> str:
+        """Name in catalogs, the same wherever the class lies in the package."""
+        return f"xarray_safe.intake:{cls.__name__}"
+
+    @property
+    def place(self) -> Place:
+        """The source, as far as it is known without a request."""
+        return place_of(self.kind, self.url, self.storage_options, self.metadata)
+
+    def to_entry(self) -> DataDescription:
+        """Give the description for a catalog; what came from the environment stays a template."""
+        entry = super().to_entry()  # type: ignore[misc]
+        options = entry.kwargs.get("storage_options")
+        if options:
+            environment = self.metadata.get("environment") or {}
+            entry.kwargs["storage_options"] = with_templates(options, environment, "{env(%s)}")
+        return entry  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return show.text(self.place, None)
+
+    def _repr_html_(self) -> str:
+        return show.html(self.place, None)
+
+
+class SAFE(_Product, datatypes.FileData):
+    """A Sentinel `.SAFE` archive: folder or zip, here or in an object store.
+
+    Parameters
+    ----------
+    url
+        Path or URL of the folder, its `manifest.safe`, or the zip.
+    storage_options
+        For fsspec.
+    metadata
+        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `Place`).
+    """
+
+    kind: Kind = "SAFE"
+    filepattern = r"\.safe(\.zip)?/?$|manifest\.safe$"
+    contains = {r"manifest\.safe$"}  # noqa: RUF012  (as Intake declares it)
+    structure = {"array", "hierarchy"}  # noqa: RUF012
+
+
+class EopfZarr(_Product, datatypes.Zarr):
+    """A Zarr in an EOPF layout, the twin of a SAFE.
+
+    A type of its own, so that Intake finds the reader that gives a DataTree: for plain `Zarr` it takes any.
+
+    Parameters
+    ----------
+    url
+        Path or URL of the store.
+    storage_options
+        For fsspec.
+    root
+        Group inside the store.
+    metadata
+        As for `SAFE`.
+    """
+
+    kind: Kind = "Zarr"
+    filepattern = r"s\d[a-z_]_?msi\w*\.zarr/?$"

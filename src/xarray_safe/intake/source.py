@@ -1,0 +1,110 @@
+"""Intake 1 drivers, for catalogs with `sources:` and `driver:`; they also make `intake.open_safe` and `open_eopf_zarr`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from intake.source.base import DataSource, Schema
+
+from xarray_safe.intake import show
+from xarray_safe.intake.opening import Kind, Place, describe, layout_text, open_tree, place_of, with_templates
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+
+class _TreeSource(DataSource):  # type: ignore[misc]
+    """A product as a DataTree.
+
+    Parameters
+    ----------
+    urlpath
+        Path or URL.
+    chunks, group, eopf_version, storage_options
+        As for `xarray_safe.intake.open_tree`.
+    metadata
+        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `Place`).
+    **options
+        Further keywords of `xarray.open_datatree`.
+    """
+
+    kind: Kind
+    container = "xarray"
+    version = "1"
+    partition_access = False
+    _ipython_display_ = None  # Intake's own would show credentials; None lets notebooks take _repr_html_
+
+    def __init__(
+        self,
+        urlpath: str,
+        chunks: object = None,
+        group: str | None = None,
+        eopf_version: object = None,
+        storage_options: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(storage_options=storage_options or {}, metadata=dict(metadata or {}))
+        self.urlpath = urlpath
+        self._keywords = {"group": group, "eopf_version": eopf_version, **options}
+        self._chunks = chunks
+        self._tree: DataTree | None = None
+
+    @property
+    def place(self) -> Place:
+        """The source, as far as it is known without a request."""
+        metadata = {"name": self.name if self.name != type(self).name else "", **self.metadata}
+        return place_of(self.kind, self.urlpath, self.storage_options, metadata)
+
+    def read(self) -> DataTree:
+        """Open the DataTree; values are read when they are used."""
+        if self._tree is None:
+            self._tree = open_tree(self.place, chunks=self._chunks, **self._keywords)
+        return self._tree
+
+    def to_dask(self) -> DataTree:
+        """Open the DataTree as dask arrays, in the source's own chunks unless `chunks` says otherwise."""
+        return open_tree(self.place, chunks={} if self._chunks is None else self._chunks, **self._keywords)
+
+    def _get_partition(self, i: int) -> DataTree:  # noqa: ARG002  (Intake's signature: there is one partition)
+        return self.read()
+
+    def _get_schema(self) -> Schema:
+        with open_tree(self.place, chunks=None, create_default_indexes=False, **self._keywords) as tree:
+            return Schema(dtype=None, shape=None, npartitions=1, extra_metadata=describe(tree))
+
+    def _close(self) -> None:
+        if self._tree is not None:
+            self._tree.close()
+        self._tree = None
+        self._schema = None
+
+    def _yaml(self) -> dict[str, Any]:
+        """Description for a catalog; what came from the environment stays a template."""
+        described: dict[str, Any] = super()._yaml()
+        for entry in described["sources"].values():
+            options = entry["args"].get("storage_options")
+            if options:
+                environment = self.metadata.get("environment") or {}
+                entry["args"]["storage_options"] = with_templates(options, environment, "{{ env(%s) }}")
+        return described
+
+    def __repr__(self) -> str:
+        return show.text(self.place, layout_text(self._keywords["eopf_version"]))
+
+    def _repr_html_(self) -> str:
+        return show.html(self.place, layout_text(self._keywords["eopf_version"]))
+
+
+class SafeSource(_TreeSource):
+    """A Sentinel `.SAFE` archive; ``driver: safe``."""
+
+    kind: Kind = "SAFE"
+    name = "safe"
+
+
+class EopfZarrSource(_TreeSource):
+    """A Zarr in an EOPF layout; ``driver: eopf_zarr``, beside the driver ``zarr`` of intake-xarray."""
+
+    kind: Kind = "Zarr"
+    name = "eopf_zarr"

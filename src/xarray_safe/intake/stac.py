@@ -1,0 +1,229 @@
+"""A catalog from a search: STAC items of the Copernicus Data Space and the EOPF Sample Service become Intake entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from intake.readers.entry import Catalog, DataDescription, ReaderDescription
+from intake.readers.user_parameters import SimpleUserParameter
+
+from xarray_safe.errors import InvalidArgument
+from xarray_safe.intake.data import SAFE, EopfZarr
+from xarray_safe.intake.opening import layout_text
+from xarray_safe.intake.reader import EopfTreeReader
+
+if TYPE_CHECKING:
+    from xarray_safe.intake.opening import Kind
+
+CDSE_ENDPOINT: Final = "https://eodata.dataspace.copernicus.eu"
+_ENVIRONMENT: Final = {"key": "CDSE_S3_ACCESS_KEY", "secret": "CDSE_S3_SECRET_KEY"}
+_NOT_KEYWORDS: Final = {"engine", "op_mode", "storage_options", "filename_or_obj"}
+_ENGINES: Final = (None, "zarr", "eopf-zarr")
+_CONVERTER: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
+_TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
+
+
+@dataclass
+class _Source:
+    """One source of a product, as an item tells it."""
+
+    kind: Kind
+    url: str
+    storage_options: dict[str, Any] = field(default_factory=dict)
+    keywords: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = CDSE_ENDPOINT) -> Catalog:
+    """Make a catalog of products out of STAC items: ``<product>_safe`` and ``<product>_zarr`` for each.
+
+    Items of both services may be mixed; those of one product (by its name) end up side by side. No request is made.
+
+    Parameters
+    ----------
+    items
+        What pystac-client gives (an `ItemSearch`, `ItemCollection`, iterable of items), one item, or the JSON of these
+        as dicts.
+    eopf_version
+        Layout of all entries. By default that of the Zarr, where the item tells it (by the converter's version), for
+        both sources of the product, so that they are equal; else the SAFE opens in the default layout.
+    endpoint
+        S3 endpoint of the Copernicus Data Space; the catalog keeps it as its parameter ``endpoint``.
+
+    Returns
+    -------
+    intake.readers.entry.Catalog
+        Save it with ``to_yaml_file(path)``, read it with ``intake.open_catalog(path)``. Credentials are never in it:
+        entries on S3 take them from ``CDSE_S3_ACCESS_KEY`` and ``CDSE_S3_SECRET_KEY`` when they are opened.
+
+    Raises
+    ------
+    InvalidArgument
+        If something is no STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
+    """
+    version = layout_text(eopf_version)
+    products: dict[str, dict[Kind, list[_Source]]] = {}
+    for item in _items(items):
+        sources = list(_sources(item))
+        if not sources:
+            raise InvalidArgument(
+                f"STAC item {item['id']}: no asset leads to a .SAFE folder (a manifest.safe, or files in a folder that ends in "
+                f".SAFE) or to a Zarr; there are: {', '.join(item['assets']) or 'none'}."
+            )
+        kinds = products.setdefault(_product(item), {})
+        for source in sources:
+            known = kinds.setdefault(source.kind, [])
+            if all(source.url != other.url for other in known):
+                known.append(source)
+    if not products:
+        raise InvalidArgument("There are no STAC items to make a catalog of: the search found nothing.")
+    result = Catalog(metadata={"description": f"{len(products)} products, SAFE and Zarr side by side"})
+    result.user_parameters["endpoint"] = SimpleUserParameter(
+        dtype=str, default=endpoint, description="S3 endpoint of the Copernicus Data Space"
+    )
+    for product, kinds in products.items():
+        layout = version or next((found for source in kinds.get("Zarr", []) if (found := _layout(source))), None)
+        for kind, sources in kinds.items():
+            for number, source in enumerate(sources, 1):
+                _add(result, f"{product}_{kind.lower()}" + (f"_{number}" if number > 1 else ""), source, layout)
+    return result
+
+
+def _add(result: Catalog, name: str, source: _Source, layout: str | None) -> None:
+    """Add an entry and the data that it reads; templates stay templates, and the alias, which Intake forgets, is made."""
+    keywords = {**source.keywords, **({"eopf_version": layout} if layout else {})}
+    data = DataDescription(
+        _TYPES[source.kind].qname(),
+        kwargs={"url": source.url, "storage_options": source.storage_options},
+        metadata={**source.metadata, "name": name},
+    )
+    data._tok = f"{name}_data"
+    entry = ReaderDescription(
+        EopfTreeReader.qname(),
+        kwargs={"args": [f"{{data({name}_data)}}"], **keywords},
+        output_instance=EopfTreeReader.output_instance,
+        metadata={"name": name},
+    )
+    entry._tok = name
+    result.data[data.token] = data
+    result.entries[name] = entry
+    result.aliases[name] = name
+
+
+def _items(items: object) -> Iterator[dict[str, Any]]:
+    """Yield items as dicts, out of all forms in which they come."""
+    if isinstance(items, Mapping):
+        if items.get("type") == "FeatureCollection":
+            yield from _items(items.get("features", []))
+        elif items.get("type") == "Feature" and isinstance(items.get("assets"), Mapping) and items.get("id"):
+            yield dict(items)
+        else:
+            raise InvalidArgument(f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}")
+    elif hasattr(items, "items_as_dicts"):
+        for item in items.items_as_dicts():
+            yield from _items(item)
+    elif hasattr(items, "assets") and hasattr(items, "to_dict"):
+        yield from _items(items.to_dict(include_self_link=False, transform_hrefs=False))
+    elif isinstance(items, Iterable) and not isinstance(items, str | bytes):
+        for item in items:
+            yield from _items(item)
+    else:
+        raise InvalidArgument(f"These are no STAC items: {_short(items)}")
+
+
+def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
+    """Yield what an item's assets lead to: at most one SAFE and one Zarr."""
+    properties = item.get("properties", {})
+    about = {key: properties[key] for key in ("datetime", "platform", "eo:cloud_cover") if properties.get(key) is not None}
+    assets = {name: asset for name, asset in item["assets"].items() if isinstance(asset.get("href"), str)}
+    safe = _safe(item, assets)
+    if safe is not None:
+        safe.metadata.update(about)
+        yield safe
+    zarr = _zarr(item, assets)
+    if zarr is not None:
+        zarr.metadata.update(about)
+        yield zarr
+
+
+def _safe(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
+    """Find the folder that the assets lie in; S3 before HTTPS, for only S3 can be read without a token of 600 s."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, asset in assets.items():
+        alternates = (other.get("href", "") for other in asset.get("alternate", {}).values())
+        for href in (asset["href"], *alternates):
+            inside = re.match(r"(.+?\.SAFE)/", href)
+            if inside and "/Nodes(" not in href:
+                found.setdefault(inside[1].partition("://")[0], (inside[1], name))
+    if not found:
+        return None
+    url, name = found.get("s3") or next(iter(found.values()))
+    source = _Source("SAFE", url)
+    sizes = [asset.get("file:size") for asset in assets.values() if asset["href"].startswith(url + "/")]
+    if sizes and all(isinstance(size, int) for size in sizes):
+        source.metadata["size"] = sum(sizes)
+    if url.startswith("s3://eodata/"):
+        source.storage_options = {
+            **{option: f"{{env({variable})}}" for option, variable in _ENVIRONMENT.items()},
+            "client_kwargs": {"endpoint_url": "{endpoint}", "region_name": "default"},
+            "config_kwargs": {"s3": {"addressing_style": "path"}},
+        }
+        source.metadata["environment"] = dict(_ENVIRONMENT)
+    else:
+        source.storage_options = _storage_options(item, assets[name])
+    return source
+
+
+def _zarr(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
+    """Find the store's root: the asset ``product``, else any that is a root, else the root that assets lie in."""
+    roots = []
+    for name, asset in assets.items():
+        found = re.match(r"(.+?\.zarr)(/.*)?$", asset["href"])
+        engine = asset.get("xarray:open_datatree_kwargs", {}).get("engine")
+        if found and engine in _ENGINES:
+            roots.append((name != "product", bool((found[2] or "").strip("/")), name, found[1]))
+    if not roots:
+        return None
+    _, inside, name, url = min(roots)
+    asset = assets[name]
+    keywords = {} if inside else dict(asset.get("xarray:open_datatree_kwargs", {}))
+    source = _Source("Zarr", url, _storage_options(item, asset))
+    source.storage_options.update(keywords.get("storage_options") or {})
+    source.keywords = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
+    version = item.get("properties", {}).get("processing:software", {}).get("EOPF-CPM")
+    if version:
+        source.metadata["converter"] = str(version)
+    if isinstance(asset.get("file:size"), int) and not inside:
+        source.metadata["size"] = asset["file:size"]
+    return source
+
+
+def _storage_options(item: Mapping[str, Any], asset: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options that the xarray-assets extension carries, which Intake's own STAC reader passes over."""
+    common = item.get("properties", {}).get("xarray:storage_options") or {}
+    return {**common, **(asset.get("xarray:storage_options") or {})}
+
+
+def _layout(source: _Source) -> str | None:
+    """Layout of a Zarr by its converter's version; None where it is unknown, or not a layout that is offered."""
+    converter = re.match(r"(\d+)\.(\d+)", source.metadata.get("converter", ""))
+    found = converter or _CONVERTER.search(source.url)
+    if found is None:
+        return None
+    try:
+        return layout_text(f"{found[1]}.{found[2]}")
+    except InvalidArgument:
+        return None
+
+
+def _product(item: Mapping[str, Any]) -> str:
+    """Name of the product: the item's id without ``.SAFE`` or ``.zarr``."""
+    return re.sub(r"\.(SAFE|zarr)$", "", str(item["id"]))
+
+
+def _short(thing: object) -> str:
+    text = repr(thing)
+    return text if len(text) <= 100 else text[:99] + "…"

