@@ -109,13 +109,13 @@ def tiny_tiles(pixels: Pixels, tile: int, levels: int) -> bytes:
     return bytes(head) + b"".join(parts) + b"\xff\xd9"
 
 
-def truth(path: Path, overview: int = 0) -> Pixels:
-    """Read an image, or its overview, by rasterio."""
+def truth(path: Path, overview: int = 0, rows: int | None = None) -> Pixels:
+    """Read an image, its first rows, or its overview, by rasterio."""
     options = {"OVERVIEW_LEVEL": overview - 1} if overview else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, **options) as source:
-            pixels: Pixels = source.read()
+            pixels: Pixels = source.read(window=((0, rows or source.height), (0, source.width)))
     return pixels
 
 

@@ -312,6 +312,15 @@ def test_one_read_indexes_a_file_and_none_is_needed_again() -> None:
     assert archive.reads == [(0, len(archive.members[ECMWF]))]
 
 
+def test_writing_into_coordinates_changes_no_later_opening() -> None:
+    archive = product()
+    source = Grib((ECMWF,), "latitude")
+    values = source.open(archive.context).values
+    before = values.copy()
+    values[:] = 0
+    np.testing.assert_array_equal(source.open(archive.context).values, before)
+
+
 def test_a_value_reads_its_message_only() -> None:
     archive = product()
     array = Grib((ECMWF,), "msl").open(archive.context)

@@ -312,12 +312,11 @@ def test_windows_of_several_tiles_use_the_pool_of_the_main_thread_only(
 @pytest.mark.parametrize("path", sorted(REAL.glob("*.jp2")), ids=lambda path: path.stem)
 def test_real_images(path: Path) -> None:
     image = open_image(Folder(str(path.parent)), path.name)
-    pixels = truth(path)
-    for top in range(0, image.shape[1], 2048):
-        rows = (slice(None), slice(top, top + 2048), slice(None))
-        np.testing.assert_array_equal(image[rows], pixels[rows])
+    rows = image.shape[1] if np.prod(image.shape) < 2e8 else 2048  # 8 components of 10980² are a gigabyte
+    pixels = truth(path, rows=rows)
+    np.testing.assert_array_equal(image[:, :rows, :], pixels)
     rng = np.random.default_rng(3)
-    for y, x in zip(rng.integers(0, image.shape[1], 25), rng.integers(0, image.shape[2], 25), strict=True):
+    for y, x in zip(rng.integers(0, rows - 400, 25), rng.integers(0, image.shape[2], 25), strict=True):
         key = (slice(None), slice(y, y + rng.integers(1, 400)), slice(x, x + rng.integers(1, 400)))
         np.testing.assert_array_equal(image[key], pixels[key])
 

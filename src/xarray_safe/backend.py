@@ -12,7 +12,7 @@ from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
 
 from xarray_safe.archive import Archive, guess, open_archive
-from xarray_safe.build import Group, build, with_parents
+from xarray_safe.build import Group, Options, build, with_parents
 from xarray_safe.errors import InvalidArgument, UnknownGroup
 from xarray_safe.products import DEFAULT_LAYOUT, identify, layout_of, looks_known
 
@@ -42,6 +42,8 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         "group",
         "eopf_version",
         "storage_options",
+        "overview",
+        "chunk_layout",
     )
 
     def guess_can_open(self, filename_or_obj: object) -> bool:
@@ -63,6 +65,8 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         group: str | None = None,
         eopf_version: str = DEFAULT_LAYOUT,
         storage_options: dict[str, Any] | None = None,
+        overview: int = 0,
+        chunk_layout: str = "tile",
     ) -> Dataset:
         """Open one group as a Dataset; without `group`, the root, which holds the product's metadata and no variable.
 
@@ -78,6 +82,11 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             Layout of the tree: ``"2.8"``, ``"2.5"``, or a patch version of them.
         storage_options
             For remote archives.
+        overview
+            Open images at 1 / 2**overview of their resolution, 0 to 4: continuous ones as the wavelet's low-pass,
+            in which a sample that no-data touches is no-data, classes and masks as every 2**overview-th pixel.
+        chunk_layout
+            What ``chunks={}`` uses: ``"tile"``, whole tiles of the images, or ``"eopf"``, the chunks of EOPF Zarr.
 
         Raises
         ------
@@ -85,7 +94,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             One of its children (`xarray_safe.errors`), which says what is wrong with archive or arguments.
         """
         path = group_path(group)
-        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path)
+        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path, Options(overview, chunk_layout))
         return _decode(
             groups[path],
             archive,
@@ -112,10 +121,12 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         group: str | None = None,
         eopf_version: str = DEFAULT_LAYOUT,
         storage_options: dict[str, Any] | None = None,
+        overview: int = 0,
+        chunk_layout: str = "tile",
     ) -> dict[str, Dataset]:
         """Open all groups (those below `group`) as Datasets by path; see `open_dataset` for the arguments."""
         path = group_path(group)
-        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path)
+        groups, archive = _open(filename_or_obj, eopf_version, storage_options, path, Options(overview, chunk_layout))
         return {
             _relative(name, path, absolute=group is None): _decode(
                 raw,
@@ -145,6 +156,8 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         group: str | None = None,
         eopf_version: str = DEFAULT_LAYOUT,
         storage_options: dict[str, Any] | None = None,
+        overview: int = 0,
+        chunk_layout: str = "tile",
     ) -> DataTree:
         """Open the product as a DataTree; see `open_dataset` for the arguments. `group` gives what lies below it."""
         datasets = self.open_groups_as_dict(
@@ -159,6 +172,8 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             group=group,
             eopf_version=eopf_version,
             storage_options=storage_options,
+            overview=overview,
+            chunk_layout=chunk_layout,
         )
         tree = DataTree.from_dict(datasets)
         for path, dataset in datasets.items():
@@ -194,12 +209,12 @@ def group_path(group: str | None) -> str:
 
 
 def _open(
-    path: Path, eopf_version: str, storage_options: dict[str, Any] | None, group: str
+    path: Path, eopf_version: str, storage_options: dict[str, Any] | None, group: str, options: Options
 ) -> tuple[dict[str, Group], Archive]:
     layout = layout_of(eopf_version)
     archive = open_archive(path, storage_options)
     product = identify(archive.names, layout, archive.url)
-    groups = build(product, archive, group)
+    groups = build(product, archive, group, options)
     if group not in groups:
         raise _unknown(product, archive, group)
     return groups, archive

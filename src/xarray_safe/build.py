@@ -14,7 +14,7 @@ from xarray import Variable
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from xarray_safe.errors import AbsentFile, CorruptFile, MissingFile, SafeWarning
+from xarray_safe.errors import AbsentFile, CorruptFile, InvalidArgument, MissingFile, SafeWarning
 from xarray_safe.metadata import Documents, LookUp, X, resolve
 from xarray_safe.sources.grids import Small
 
@@ -49,7 +49,7 @@ class Opening:
     damaged: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, product: Product, archive: Archive) -> Opening:
+    def of(cls, product: Product, archive: Archive, overview: int) -> Opening:
         """Find the product's XML files; none is read yet."""
         found = {name: archive.find(pattern) for name, pattern in product.documents.items()}
         for name, names in found.items():
@@ -58,7 +58,7 @@ class Opening:
         return cls(
             product,
             archive,
-            Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut),
+            Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut, overview),
         )
 
     def find(self, pattern: str) -> str:
@@ -108,7 +108,31 @@ class Opening:
         return present, absent
 
 
-def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Group]:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to build the tree.
+
+    Parameters
+    ----------
+    overview
+        Resolution of images: 1 / 2**overview, 0 to 4.
+    chunk_layout
+        Preferred chunks: whole ``"tile"`` s of the images, or those of ``"eopf"`` Zarr.
+    """
+
+    overview: int = 0
+    chunk_layout: str = "tile"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.overview, bool) or self.overview not in range(5):
+            raise InvalidArgument(
+                f"overview={self.overview!r} is none of 0 (full resolution), 1 (half), 2, 3, 4 (a sixteenth)."
+            )
+        if self.chunk_layout not in ("tile", "eopf"):
+            raise InvalidArgument(f"chunk_layout={self.chunk_layout!r} is neither 'tile' nor 'eopf'.")
+
+
+def build(product: Product, archive: Archive, below: str = "/", options: Options | None = None) -> dict[str, Group]:
     """Build the groups at and below a path: variables stay lazy, attributes are resolved.
 
     Parameters
@@ -119,6 +143,8 @@ def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Gro
         Its files.
     below
         Path of a group; only what lies there is looked at.
+    options
+        Overview and chunks.
 
     Returns
     -------
@@ -130,14 +156,16 @@ def build(product: Product, archive: Archive, below: str = "/") -> dict[str, Gro
     MissingFile, MissingElement, CorruptFile
         If what the tree needs is not there, or broken.
     """
-    opening = Opening.of(product, archive)
+    options = options or Options()
+    opening = Opening.of(product, archive, options.overview)
     wanted = [var for var in product.variables if lies_below(var.path, below)]
     data, absent = opening.open(var for var in wanted if not is_coordinate(var))
     groups = {path: Group({}, {}) for path in with_parents((var.path.rpartition("/")[0] for var, _ in data), below)}
     coordinates, _ = opening.open(var for var in wanted if is_coordinate(var) and var.path.rpartition("/")[0] in groups)
     for var, array in data + coordinates:
         group, _, name = var.path.rpartition("/")
-        groups[group].variables[name] = variable(var, array, opening.documents)
+        chunk = product.chunks.get(group.rpartition("/")[2]) if options.chunk_layout == "eopf" else None
+        groups[group].variables[name] = variable(var, array, opening.documents, chunk)
     for path, built in groups.items():
         built.attrs.update(resolve(product.attrs.get(path, {}), opening.documents))
         check_sizes(path, built, archive)
@@ -170,21 +198,20 @@ def with_parents(paths: Iterable[str], below: str) -> list[str]:
     return sorted(found, key=lambda path: (path.count("/") if path != "/" else 0, path))
 
 
-def variable(var: Var, array: Array, documents: Documents) -> Variable:
-    """Make an xarray variable of an opened source: small arrays in memory, others lazy."""
+def variable(var: Var, array: Array, documents: Documents, chunk: int | None = None) -> Variable:
+    """Make an xarray variable of an opened source: small arrays in memory, others lazy, in tiles or given chunks."""
     attrs = {**getattr(array, "attrs", {}), **resolve(var.attrs, documents)}
     if isinstance(array, Small):
         return Variable(var.dims, array.values, attrs)
-    chunks = {
-        dim: chunk_length(size, tile) for dim, size, tile in zip(var.dims, array.shape, array.chunks, strict=True)
-    }
+    length = math.ceil(chunk / (1 << documents.overview)) if chunk else None
+    lengths = [chunk_length(size, tile, length) for size, tile in zip(array.shape, array.chunks, strict=True)]
     data = indexing.LazilyIndexedArray(LazyArray(array))
-    return Variable(var.dims, data, attrs, {"preferred_chunks": chunks})
+    return Variable(var.dims, data, attrs, {"preferred_chunks": dict(zip(var.dims, lengths, strict=True))})
 
 
-def chunk_length(size: int, tile: int) -> int:
-    """Length of a chunk along one dimension: whole tiles."""
-    return min(size, tile * math.ceil(CHUNK / tile)) if tile else size
+def chunk_length(size: int, tile: int, wanted: int | None) -> int:
+    """Length of a chunk along one dimension: what is wanted, or whole tiles."""
+    return min(size, wanted or max(1, tile) * math.ceil(CHUNK / max(1, tile)))
 
 
 class LazyArray(BackendArray):

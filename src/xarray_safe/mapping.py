@@ -152,6 +152,8 @@ class Product:
         Attributes of groups by path (``/`` for the root), look-ups among them.
     named
         Look-ups of the files that the metadata name (without suffix): these must be there.
+    chunks
+        Length of the chunks of images in EOPF Zarr, by the last part of their group's path.
     may_lack
         Folders of files that a whole product may lack; they are missed only if the manifest lists them.
     why
@@ -168,6 +170,7 @@ class Product:
     variables: tuple[Var, ...]
     attrs: Mapping[str, Mapping[str, object]]
     named: tuple[X, ...]
+    chunks: Mapping[str, int]
     may_lack: tuple[str, ...]
     why: Callable[[Documents], str]
     finish: Callable[[dict[str, Any], Iterable[Var]], dict[str, Any]]

@@ -31,13 +31,6 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 _NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
-_PARSER_OPTIONS = {
-    "remove_comments": True,
-    "remove_pis": True,
-    "resolve_entities": False,
-    "no_network": True,
-    "huge_tree": True,
-}
 
 
 class LookUp:
@@ -134,6 +127,15 @@ class Either(LookUp):
         return next((value for value in values if value is not ABSENT), ABSENT)
 
 
+@dataclass(frozen=True, slots=True)
+class Overview(LookUp):
+    """By how many powers of two the resolution is reduced."""
+
+    def resolve(self, documents: Documents) -> int:
+        """Give the number that the tree is opened with."""
+        return documents.overview
+
+
 def resolve(table: Any, documents: Documents) -> Any:
     """Copy a nested table with values in the place of all look-ups; absent keys and items are left out."""
     kind = type(table)  # exact types: tables are literals, and this runs for thousands of leaves on each opening
@@ -159,11 +161,14 @@ class Documents:
         File names by the names that look-ups use (``product``, ``tile``, …).
     cut
         For documents with a huge middle that nobody needs: the elements before and after it (see `read_ends`).
+    overview
+        The tree is opened at 1 / 2**overview of the resolution; places of images depend on it.
     """
 
     files: Files
     names: Mapping[str, str]
     cut: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    overview: int = 0
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
@@ -211,6 +216,13 @@ class Documents:
         )
 
 
+def _parser() -> etree.XMLParser:
+    """Give a parser that fetches nothing, expands no entities and joins text across comments."""
+    return etree.XMLParser(
+        remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True, huge_tree=True
+    )
+
+
 def parse(data: bytes, where: str) -> etree._Element:
     """Parse XML and strip its namespaces.
 
@@ -220,7 +232,7 @@ def parse(data: bytes, where: str) -> etree._Element:
         If it is not well-formed; the message names `where` and the line.
     """
     try:
-        root = etree.fromstring(data, etree.XMLParser(**_PARSER_OPTIONS))
+        root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
         raise CorruptFile(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
     namespaced: list[etree._Element] = _NAMESPACED(root)  # type: ignore[assignment]

@@ -180,10 +180,9 @@ class CDSE:
             raise InvalidArgument(f'via={via!r} is neither "odata" nor "stac".')
         wanted = catalogue.product_name(name)
         items = stac.search(self.endpoints.stac, self.limits, ids=[wanted], collections=_collections(wanted), limit=2)
-        found = next(items, None)
-        if found is None:
+        if not items:
             raise UnknownProduct(f"The STAC catalogue has no product {wanted}. Check the name, or ask via OData.")
-        return stac.info(found)
+        return stac.info(items[0])
 
     def search(
         self,

@@ -85,10 +85,10 @@ class SampleService:
             There is none; the service has a sample of products, and keeps it for a while.
         """
         wanted = catalogue.product_name(name)
-        item = next(stac.search(self.url, self.limits, ids=[wanted], limit=1), None)
-        if item is None:
+        items = stac.search(self.url, self.limits, ids=[wanted], limit=1)
+        if not items:
             raise UnknownProduct(f"The EOPF Sample Service has no Zarr of {wanted} (it has a changing sample).")
-        return _twin(item)
+        return _twin(items[0])
 
     def search(
         self,

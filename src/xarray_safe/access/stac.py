@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
 import pystac_client
+from pystac import STACError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from xarray_safe.access import web
 from xarray_safe.access.catalogue import ProductInfo
-from xarray_safe.access.errors import AccessError, ServerFailed, UnknownProduct
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.access.errors import ServerFailed, UnknownProduct
+from xarray_safe.errors import InvalidArgument, SafeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pystac
 
@@ -84,7 +87,7 @@ def search(
     datetime: str | None = None,
     cloud_cover: float | None = None,
     limit: int = 100,
-) -> Iterator[pystac.Item]:
+) -> list[pystac.Item]:
     """Search a STAC API.
 
     Parameters
@@ -108,13 +111,13 @@ def search(
         raise InvalidArgument(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
     if limit < 1:
         raise InvalidArgument(f"limit={limit}: at least one must be wanted.")
-    given = 0
     try:
         client = pystac_client.Client.open(url, stac_io=_LimitedIO(limits))
         query = None
         if cloud_cover is not None and client.conforms_to("QUERY"):
             query = {"eo:cloud_cover": {"lte": cloud_cover}}
-        found = client.search(
+        found = _prepared(
+            client,
             ids=list(ids) if ids else None,
             collections=list(collections) if collections else None,
             bbox=list(bbox) if bbox else None,
@@ -123,22 +126,37 @@ def search(
             query=query,
             limit=min(limit, 100),
         )
-        for item in found.items():
-            cover = item.properties.get("eo:cloud_cover")
-            if cloud_cover is not None and (cover is None or cover > cloud_cover):
-                continue
-            yield item
-            given += 1
-            if given >= limit:
-                return
-    except AccessError:
+        clear = (item for item in found.items() if cloud_cover is None or _cover(item) <= cloud_cover)
+        items = list(itertools.islice(clear, limit))
+        if not items and collections:
+            _check_collections(client, collections)
+    except SafeError:
         raise
-    except (ValueError, TypeError, NotImplementedError) as error:
-        if given or isinstance(error, KeyError):
-            raise ServerFailed(f"{web.host_of(url)} gives items that are none.") from None
-        raise InvalidArgument(f"The search makes no sense: {error}") from error
-    except (APIError, KeyError, AttributeError) as error:
+    except (APIError, STACError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
         raise ServerFailed(f"{web.host_of(url)} gives no STAC that we understand ({type(error).__name__}).") from None
+    return items
+
+
+def _prepared(client: pystac_client.Client, **arguments: Any) -> pystac_client.ItemSearch:
+    """Make a search, which asks for nothing yet: what goes wrong here is wrong with the arguments."""
+    try:
+        return client.search(**arguments)
+    except Exception as error:  # pystac-client raises Exception itself
+        raise InvalidArgument(f"The search makes no sense: {error}") from None
+
+
+def _check_collections(client: pystac_client.Client, collections: Sequence[str]) -> None:
+    """Tell a collection that is not there from one in which nothing was found."""
+    known = {collection.id for collection in client.get_collections()}
+    for name in collections:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:10]
+            raise UnknownProduct(f"The catalogue has no collection {name}; it has {', '.join(near)}.")
+
+
+def _cover(item: pystac.Item) -> float:
+    cover = item.properties.get("eo:cloud_cover")
+    return float("inf") if cover is None else float(cover)
 
 
 def info(item: pystac.Item) -> ProductInfo:

@@ -235,7 +235,7 @@ def describe(tree: DataTree) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``layout``, ``groups`` (paths), ``variables`` (by path: dims, shape, dtype as text, chunks as stored), ``nbytes``
+        ``layout``, ``groups`` (paths), ``variables`` (by path: dims, shape, dtype as text, shape of the chunks), ``nbytes``
         (of all variables, decoded) and ``attrs`` (of the root). No pixel is read.
     """
     variables: dict[str, dict[str, Any]] = {}
@@ -248,7 +248,7 @@ def describe(tree: DataTree) -> dict[str, Any]:
                 "dims": list(map(str, variable.dims)),
                 "shape": list(variable.shape),
                 "dtype": str(variable.dtype),
-                "chunks": [chunks.get(dimension) for dimension in variable.dims] if chunks else None,
+                "chunks": [chunks.get(dimension, length) for dimension, length in variable.sizes.items()],
             }
     return {
         "layout": layout_of_tree(tree),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from xarray_safe.metadata import Either, F, X
+from xarray_safe.sources import grids
 from xarray_safe.sources.grids import Grid
 
 Level = Literal["L1C", "L2A"]
@@ -101,6 +102,11 @@ def grid(level: Level, resolution: int) -> Grid:
     return Grid(resolution, like(level, resolution))
 
 
+def samples(level: Level, resolution: int) -> F:
+    """Look-up of the place of the samples of a resolution at the overview that the tree is opened at."""
+    return grids.samples(grid(level, resolution))
+
+
 def mask(name: str) -> str:
     """Pattern of a JPEG 2000 mask in `QI_DATA`, e.g. ``DETFOO_B02``."""
     return f"{GRANULE}/QI_DATA/MSK_{name}.jp2"
@@ -115,6 +121,9 @@ def documents(level: Level) -> dict[str, str]:
         "manifest": "manifest.safe",
     }
 
+
+CHUNKS: Final = {"r10m": 1830, "r20m": 915, "r60m": 305}
+"""Length of the chunks of images in EOPF Zarr, by the last part of their group's path."""
 
 CUT: Final = {"datastrip": ("Acquisition_Configuration", "Quality_Indicators_Info")}
 """Between these lie ephemeris and attitude: nearly all of `MTD_DS.xml`, and nothing of it is in the tree."""

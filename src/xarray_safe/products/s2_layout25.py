@@ -83,7 +83,7 @@ def described(dims: tuple[str, ...], ordered: str, /, **attrs: Any) -> dict[str,
 @cache
 def _projection(level: Level, resolution: int) -> dict[str, Any]:
     """Attributes that all images of a resolution (m) share, as the same look-ups, so that each is made once."""
-    return utm.proj(s2.grid(level, resolution))
+    return utm.proj(s2.samples(level, resolution))
 
 
 def _image(level: Level, resolution: int, **attrs: Any) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def product(level: Level, layout: str) -> Product:
         variables=variables,
         attrs=attrs,
         named=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
+        chunks=s2.CHUNKS,
         may_lack=(s2_meteorology.FOLDER,),
         why=why_absent,
         finish=s2_layout28_metadata.finish if layout == "2.8" else as_is,
@@ -60,7 +61,5 @@ def why_absent(documents: Documents) -> str:
     except ValueError:
         version = FIRST_JP2_MASKS
     if version < FIRST_JP2_MASKS:
-        return (
-            f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
-        )
+        return f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
     return "The archive lacks these files; fetch it again if you need them."

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.metadata import F
+from xarray_safe.metadata import F, LookUp
 
 if TYPE_CHECKING:
-    from xarray_safe.sources.grids import Grid, Place
+    from collections.abc import Callable
+
+    from xarray_safe.sources.grids import Place
 
 _WKT: Final = (
     'PROJCS["WGS 84 / UTM zone {zone}{hemisphere}",GEOGCS["WGS 84",DATUM["WGS_1984",'
@@ -31,16 +33,9 @@ def wkt(epsg: int) -> str:
     return _WKT.format(zone=zone, hemisphere=hemisphere, meridian=6 * zone - 183, northing=northing, epsg=epsg)
 
 
-def proj(grid: Grid, *names: str) -> dict[str, Any]:
+def proj(grid: LookUp, *names: str) -> dict[str, Any]:
     """Look-ups of the `proj:…` attributes of images: epsg, wkt2, transform, shape, bbox, or those named."""
-    functions = {
-        "proj:epsg": lambda place: place.epsg,
-        "proj:wkt2": lambda place: wkt(place.epsg),
-        "proj:transform": _transform,
-        "proj:shape": lambda place: [place.rows, place.columns],
-        "proj:bbox": _bbox,
-    }
-    return {name: F(functions[name], grid) for name in names or functions}
+    return {name: F(_PROJ[name], grid) for name in names or _PROJ}
 
 
 def _transform(place: Place) -> list[float]:
@@ -51,3 +46,12 @@ def _transform(place: Place) -> list[float]:
 def _bbox(place: Place) -> list[float]:
     """West, south, east, north in the CRS."""
     return [place.left, place.top + place.height * place.rows, place.left + place.width * place.columns, place.top]
+
+
+_PROJ: Final[dict[str, Callable[[Place], object]]] = {
+    "proj:epsg": lambda place: place.epsg,
+    "proj:wkt2": lambda place: wkt(place.epsg),
+    "proj:transform": _transform,
+    "proj:shape": lambda place: [place.rows, place.columns],
+    "proj:bbox": _bbox,
+}

@@ -150,7 +150,8 @@ class GribFile:
     def coordinate(self, name: str) -> Described:
         """One of `coordinates`, as cfgrib and xarray write it to Zarr: times as integers, the rest as they are."""
         if name in ("latitude", "longitude"):
-            return _geographic(name, self.first.latitude if name == "latitude" else self.first.longitude)
+            values = self.first.latitude if name == "latitude" else self.first.longitude
+            return _geographic(name, values.copy())  # the index is kept, and users may write into coordinates
         if name == "number":
             attrs = {"long_name": "ensemble member numerical id", "standard_name": "realization", "units": "1"}
             return Described(np.array(self.first.number, np.int64), attrs)
@@ -224,7 +225,7 @@ def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
         try:
             return look(pattern)
         except AbsentFile as error:
-            absent = error if absent is None or error.expected else absent
+            absent = error if absent is None or (error.expected and not absent.expected) else absent
     raise absent or AbsentFile("no file was asked for")
 
 

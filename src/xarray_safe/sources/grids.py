@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from xarray_safe.errors import CorruptFile
-from xarray_safe.metadata import LookUp, X
+from xarray_safe.metadata import F, LookUp, Overview, X
 from xarray_safe.sources.jp2 import open_image
 from xarray_safe.sources.jp2.georeference import georeference
 
@@ -40,12 +40,13 @@ class Small:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Data type of the values."""
-        return self.values.dtype
+        dtype: np.dtype[Any] = self.values.dtype
+        return dtype
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """One chunk."""
-        return self.values.shape
+        return self.shape
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Basic indexing."""
@@ -114,11 +115,35 @@ class Grid(LookUp):
         return Place(seen.left, seen.top, seen.width, seen.height, rows, columns, seen.epsg or code)
 
 
+def samples(grid: Grid) -> F:
+    """Look-up of the place of a resolution's samples at the overview that the tree is opened at."""
+    return F(reduced, grid, Overview())
+
+
+def reduced(place: Place, overview: int) -> Place:
+    """Place of every 2**overview-th pixel: its samples lie on the centres of these pixels.
+
+    So the outer corner moves by half a pixel less half a sample, unlike that of GDAL's overviews, whose corner
+    stays and whose samples then lie on the centres of blocks of pixels.
+    """
+    factor = 1 << overview
+    shift = (1 - factor) / 2
+    return Place(
+        place.left + shift * place.width,
+        place.top + shift * place.height,
+        place.width * factor,
+        place.height * factor,
+        -(-place.rows // factor),
+        -(-place.columns // factor),
+        place.epsg,
+    )
+
+
 def size(documents: Documents, resolution: int) -> tuple[int, int]:
     """Rows and columns of the images of a resolution (m), as the tile's metadata say."""
     path = f"{GEOCODING}/Size[@resolution='{resolution}']"
     rows, columns = (documents.value(X("tile", f"{path}/{name}", int)) for name in ("NROWS", "NCOLS"))
-    return rows, columns  # type: ignore[return-value]
+    return rows, columns
 
 
 def utm_epsg(code: str) -> int:
@@ -152,8 +177,7 @@ class PixelCentres:
 
     def open(self, context: Context) -> Array:
         """Compute the centres."""
-        place = context.documents.value(Grid(self.resolution, self.like))
-        assert isinstance(place, Place)
+        place: Place = context.documents.value(samples(Grid(self.resolution, self.like)))
         count = place.columns if self.axis == "x" else place.rows
         edge, step = (place.left, place.width) if self.axis == "x" else (place.top, place.height)
         return Small((edge + step * (np.arange(count) + 0.5)).astype(self.dtype))
@@ -177,4 +201,4 @@ class AngleGrid:
         corner = f"{GEOCODING}/Geoposition[@resolution='10']/UL{self.axis.upper()}"
         edge = documents.value(X("tile", corner, float))
         direction = 1 if self.axis == "x" else -1
-        return Small((edge + direction * step * np.arange(count)).astype(self.dtype))  # type: ignore[operator]
+        return Small((edge + direction * step * np.arange(count)).astype(self.dtype))

@@ -37,19 +37,27 @@ class Jp2:
     dtype: str = "uint16"
     take: Literal["first", "bits", "all"] = "first"
 
+    @property
+    def continuous(self) -> bool:
+        """Whether an overview may be the wavelet's low-pass: of reflectance, retrievals and quicklooks, not of classes."""
+        return self.take == "all" or self.dtype == "uint16"
+
     def open(self, context: Context) -> Array:
         """Look at the image's header at the most; remote images are not touched at all."""
         name = context.find(self.pattern)
+        overview = context.documents.overview
         image: Array | None = None
         if context.files.local:
             try:
-                image = open_image(context.files, name)
+                image = open_image(context.files, name, overview=overview, continuous=self.continuous)
             except CorruptFile:
                 context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
         if image is None:
             rows, columns = size(context.documents, self.resolution)
             kind = "uint16" if self.dtype == "uint16" else "uint8"
-            image = Unseen(context.files, name, (COMPONENTS[self.take], rows, columns), TILES[self.resolution], kind)
+            factor = 1 << overview
+            shape = (COMPONENTS[self.take], -(-rows // factor), -(-columns // factor))
+            image = Unseen(context.files, name, shape, TILES[self.resolution], kind, overview, self.continuous)
         if self.take == "all":
             return image
         return PackedBits(image) if self.take == "bits" else Component(image, 0, np.dtype(self.dtype))
@@ -69,6 +77,8 @@ class Unseen:
     shape: tuple[int, ...]
     tile: int
     kind: str
+    overview: int = 0
+    continuous: bool = True
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -82,7 +92,7 @@ class Unseen:
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Open the image, hold it against the metadata, and decode a window."""
-        image = open_image(self.files, self.name)
+        image = open_image(self.files, self.name, overview=self.overview, continuous=self.continuous)
         if image.shape[1:] != self.shape[1:]:
             raise CorruptFile(
                 f"{self.files.url}: {self.name} has {image.shape[1]} x {image.shape[2]} pixels, where the metadata say "
