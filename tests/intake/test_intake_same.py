@@ -47,7 +47,7 @@ def test_dask_arrays_in_the_same_chunks(cat, name):
     assert cat[name].to_dask(chunks={"x": 100, "y": 100})["measurements/reflectance/r10m/b02"].chunks[0][0] == 100
 
 
-@pytest.mark.parametrize("group", ["measurements/reflectance/r10m", "/measurements/reflectance", "/", None])
+@pytest.mark.parametrize("group", ["measurements/reflectance/r10m", "/measurements/reflectance", "/"])
 def test_groups_are_the_same_in_all(cat, group):
     first, *rest = (cat[name].read(group=group) for name in OFFLINE)
     assert all(tree.identical(first) for tree in rest)
@@ -62,19 +62,21 @@ def test_the_cell_sees_the_same_in_what_the_converter_wrote(tmp_path, version):
     sources = intake.entry.Catalog()
     sources["safe"] = EopfTreeReader(SAFE(str(KIT / f"{name}.SAFE.zip")), eopf_version=version)
     sources["zarr"] = EopfTreeReader(EopfZarr(str(tmp_path / f"{name}.zarr")), eopf_version=version)
-    ours, theirs = (listed_exceptions_apart(compare_cell(sources[name].read())) for name in ("safe", "zarr"))
+    ours, theirs = (listed_exceptions_apart(compare_cell(sources[name].read()), version) for name in ("safe", "zarr"))
     for path, variable in theirs["variables"].items():
         assert ours["variables"][path] == variable, path
     assert ours == theirs
 
 
-def listed_exceptions_apart(cell):
+def listed_exceptions_apart(cell, version):
     """Leave out what the kit's README lists: where the converter speaks of itself or cuts labels."""
-    for path in list(cell["variables"]):
-        if path.startswith("/conditions/geometry/") and path.endswith(("/band", "/detector")):
-            variable = cell["variables"][path]
-            del variable["values"], variable["dtype"], variable["encoding"], variable["attrs"]["dtype"]
-            variable["attrs"].get("_eopf_attrs", {}).pop("dtype", None)
+    for path in ("/conditions/geometry/band", "/conditions/geometry/detector"):
+        variable = cell["variables"][path]
+        if version.startswith("2.8"):  # labels cut to one character
+            del variable["values"], variable["dtype"], variable["encoding"]
+            for attrs in (variable["attrs"], variable["attrs"].get("_eopf_attrs", {})):
+                attrs.pop("dtype", None)
+                attrs.pop("fill_value", None)
     for attrs in cell["attrs"].values():
         attrs.pop("history", None)
         steps = attrs.get("processing_history", {})

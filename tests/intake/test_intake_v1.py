@@ -24,7 +24,8 @@ def test_open_functions(bucket, safe):
     with intake.open_safe(safe, eopf_version="2.8") as source, intake.open_eopf_zarr(store) as other:
         assert source.read().identical(other.read())
         assert source.to_dask()["measurements/reflectance/r10m/b02"].chunks is not None
-        assert intake.open_safe(safe, chunks="10", group="quality/mask").to_dask().groups
+        tree = intake.open_safe(safe, chunks="183", group="measurements/reflectance/r20m").to_dask()
+        assert tree["b05"].chunks == ((183,), (183,))
 
 
 def test_discover_says_what_is_there_without_a_tree(safe):

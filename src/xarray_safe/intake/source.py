@@ -53,7 +53,7 @@ class _TreeSource(DataSource):  # type: ignore[misc]
     @property
     def place(self) -> Place:
         """The source, as far as it is known without a request."""
-        metadata = {"name": self.name if self.name != type(self).name else "", **self.metadata}
+        metadata = {"name": vars(self).get("name", ""), **self.metadata}  # a catalog sets the name on the instance
         return place_of(self.kind, self.urlpath, self.storage_options, metadata)
 
     def read(self) -> DataTree:
