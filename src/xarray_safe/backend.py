@@ -95,7 +95,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         """
         path = group_path(group)
         groups, archive = _open(filename_or_obj, eopf_version, storage_options, path, Options(overview, chunk_layout))
-        return _decode(
+        dataset = _decode(
             groups[path],
             archive,
             mask_and_scale=mask_and_scale,
@@ -106,6 +106,9 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             use_cftime=use_cftime,
             decode_timedelta=decode_timedelta,
         )
+        if group is None:
+            dataset.encoding["groups"] = [name for name in groups if name != path]
+        return dataset
 
     def open_groups_as_dict(  # type: ignore[override]
         self,
