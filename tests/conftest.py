@@ -34,6 +34,12 @@ def l1c_folder(samples):
 
 
 @pytest.fixture(scope="session")
+def tiny_folder(samples):
+    """Level-2A product with as few pixels as can be, for what does not look at them."""
+    return write(samples, level="L2A", size=36, tile="31UDQ")
+
+
+@pytest.fixture(scope="session")
 def old_folder(samples):
     """Level-2A product from before baseline 04.00: vector masks."""
     return write(samples, level="L2A", size=60, baseline="02.09", tile="33UWP")

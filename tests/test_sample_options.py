@@ -180,6 +180,9 @@ def test_nothing_is_overwritten(tmp_path):
     folder = write(tmp_path, size=36, level="L1C")
     with pytest.raises(InvalidArgument, match="exists already"):
         write(tmp_path, size=36, level="L1C")
+    kept = (folder / "manifest.safe").stat().st_mtime_ns
+    assert write(tmp_path, size=36, level="L1C", exist_ok=True) == folder
+    assert (folder / "manifest.safe").stat().st_mtime_ns == kept
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 

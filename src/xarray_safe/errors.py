@@ -48,6 +48,14 @@ class UnknownGroup(SafeError, KeyError, ValueError):
     """`group=` names a group that the tree does not have."""
 
 
+class AccessDenied(SafeError, PermissionError):
+    """A server does not let us at a file: no credentials, wrong ones, or expired ones."""
+
+
+class RemoteFailed(SafeError, ConnectionError):
+    """A server cannot be reached, breaks off, or answers nonsense, and trying again did not help."""
+
+
 class InvalidArgument(SafeError, ValueError):
     """An argument that has no meaning here, such as an unknown `eopf_version`."""
 

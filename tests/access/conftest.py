@@ -81,6 +81,7 @@ def connect(cdse: Cdse, tmp_path: Path) -> Connect:
     """Make clients of the stand-in; `via` is a proxy for downloads."""
 
     def make(via: str | None = None, **options: object) -> CDSE:
+        cdse.redirect = None if via else cdse.redirect
         given = {"username": USER, "password": PASSWORD, "state_folder": tmp_path / "state", "limits": QUICK, **options}
         return CDSE(**{"endpoints": endpoints(cdse, via), **given})  # type: ignore[arg-type]
 

@@ -223,7 +223,7 @@ def test_a_second_factor_that_is_asked_for_is_named(cdse: Cdse, connect: Connect
 
 def test_a_second_factor_that_is_only_hinted_at_is_named_too(cdse: Cdse, connect: Connect) -> None:
     cdse.users[USER].otp = OTP
-    with pytest.raises(LoginFailed, match=r"two-factor authentication .* totp="):
+    with pytest.raises(LoginFailed, match=r"two-factor authentication .*totp="):
         connect().login()
 
 

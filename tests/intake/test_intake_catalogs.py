@@ -89,7 +89,9 @@ def test_parameters(form, monkeypatch):
     monkeypatch.setenv("CDSE_S3_ACCESS_KEY", "k")
     monkeypatch.setenv("CDSE_S3_SECRET_KEY", "s")
     cat = intake.open_catalog(getattr(catalogs, f"sentinel2{form}"))
-    other = cat(product="P", resolution="20", endpoint="http://e", safe_place="s3://b/a", downloads="/d", zarr_place="https://z")
+    other = cat(
+        product="P", resolution="20", endpoint="http://e", safe_place="s3://b/a", downloads="/d", zarr_place="https://z"
+    )
     group = (lambda entry: entry.kwargs["group"]) if not form else (lambda entry: entry._keywords["group"])
     assert group(cat.bands_zarr) == "measurements/reflectance/r10m"
     assert group(other.bands_safe_s3) == "measurements/reflectance/r20m"

@@ -1,4 +1,4 @@
-"""The reader: keywords as catalogs hand them over, errors before any request, representations, metadata without pixels."""
+"""The reader: keywords as catalogs hand them over, errors before requests, representations, metadata without pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def test_the_core_does_not_import_intake():
 def test_importing_the_plugin_first_says_nothing_and_loads_no_heavy_library():
     code = (
         "import xarray_safe.intake, sys; import intake\n"
-        "print(sorted({name.split('.')[0] for name in sys.modules} & {'rasterio', 'eccodes', 'imagecodecs', 'zarr', 'xarray'}))"
+        "heavy = {'rasterio', 'eccodes', 'imagecodecs', 'zarr', 'xarray'}\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
@@ -59,7 +60,8 @@ def test_types_are_recognised(bucket, cat):
 def test_general_types_of_intake_work_too(cat):
     tree = EopfTreeReader(datatypes.Zarr(cat.zarr_local.data.url)).read()
     assert tree.identical(EopfTreeReader(datatypes.FileData(cat.safe_folder.data.url)).read())
-    assert EopfTreeReader(datatypes.Zarr(cat.zarr_local.data.url, root="measurements/reflectance")).read().groups[1] == "/r10m"
+    part = datatypes.Zarr(cat.zarr_local.data.url, root="measurements/reflectance")
+    assert EopfTreeReader(part).read().groups[1] == "/r10m"
     with pytest.raises(InvalidArgument, match="neither a SAFE nor a Zarr"):
         EopfTreeReader(datatypes.FileData("x.nc")).read()
 
@@ -136,7 +138,9 @@ def test_chunks_that_make_no_sense(bad):
         chunks_of(bad)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(None, None), (2.5, "2.5"), ("2.8.1", "2.8.1"), (" 2.5 ", "2.5"), ("None", None)])
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(None, None), (2.5, "2.5"), ("2.8.1", "2.8.1"), (" 2.5 ", "2.5"), ("None", None)]
+)
 def test_versions_in_all_forms(given, wanted):
     assert layout_text(given) == wanted
 
@@ -206,9 +210,9 @@ def test_no_credential_in_representations_and_saved_catalogs(tmp_path, monkeypat
     reader.to_cat("again").to_yaml_file(str(tmp_path / "again.yaml"))
     saved = (tmp_path / "again.yaml").read_text()
     assert "{env(CDSE_S3_SECRET_KEY)}" in saved
-    for text in (saved, repr(reader), reader._repr_html_(), repr(reader.data), reader.data._repr_html_(), str(reader.to_entry())):
+    shown = (repr(reader), reader._repr_html_(), repr(reader.data), reader.data._repr_html_(), str(reader.to_entry()))
+    for text in (saved, *shown):
         assert "the-secret" not in text
         assert "the-key" not in text
     again = intake.open_catalog(str(tmp_path / "again.yaml"))["again"]
     assert again.data.storage_options["secret"] == "the-secret"
-

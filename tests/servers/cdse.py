@@ -87,17 +87,15 @@ class Cdse(Background):
         self.logins = self.refreshes = self.logouts = self.downloads = self.refused = 0
         self.seen: list[str] = []
         """URLs asked for."""
+        self.secrets: list[str] = []
+        """All tokens given so far."""
         self.lock = threading.Lock()
         self._access: dict[str, tuple[str, float]] = {}
         self._refresh: dict[str, tuple[str, float]] = {}
 
-    @property
-    def secrets(self) -> list[str]:
-        """All tokens given so far."""
-        return [*self._access, *self._refresh]
-
     def grant(self, user: str) -> dict[str, object]:
         access, refresh = secrets.token_urlsafe(300), secrets.token_urlsafe(200)
+        self.secrets += [access, refresh]
         self._access[access] = (user, time.time() + self.life)
         self._refresh[refresh] = (user, time.time() + self.refresh_life)
         return {

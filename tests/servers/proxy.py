@@ -85,11 +85,19 @@ class Proxy(Background):
         super().__init__(_Handler, port)
         self.upstream = urlsplit(upstream)
         self.faults = Faults()
-        self.log: list[Entry] = []
+        self._log: list[Entry] = []
         self.peak = 0
         self._now = 0
         self._lock = threading.Lock()
         self._random = random.Random(seed)
+
+    @property
+    def log(self) -> list[Entry]:
+        """Give all requests that have ended; waits for those on their way (a client may be faster than we are)."""
+        end = time.monotonic() + 5
+        while self._now and time.monotonic() < end:
+            time.sleep(0.001)
+        return self._log
 
     @property
     def bytes(self) -> int:
@@ -117,8 +125,9 @@ class Proxy(Background):
 
     def reset(self) -> None:
         """Forget all requests."""
+        self.log  # noqa: B018  # waits
         with self._lock:
-            self.log.clear()
+            self._log.clear()
             self.peak = self._now
 
     def enter(self) -> int:
@@ -130,7 +139,7 @@ class Proxy(Background):
     def leave(self, entry: Entry) -> None:
         with self._lock:
             self._now -= 1
-            self.log.append(entry)
+            self._log.append(entry)
 
     def draw(self, share: float) -> bool:
         with self._lock:
@@ -246,7 +255,8 @@ class _Handler(Handler):
         reset = good and self.proxy.draw(faults.p_reset)
         if good and (reset or self.proxy.draw(faults.p_cut)):
             stop = length // 2
-        while piece := response.read1(_PIECE):
+        size = min(_PIECE, max(1024, int(faults.bandwidth / 20))) if faults.bandwidth else _PIECE
+        while piece := response.read1(size):
             if stop is not None:
                 piece = piece[: stop - self._sent]
             if faults.flip is not None and good and faults.flip_in in self.path:

@@ -16,21 +16,21 @@ class Received:
 
 
 class Recorder(Background):
-    """Answers everything with `status` and `content`."""
+    """Answers everything with `status` and `content`, or with what `routes` has for the path."""
 
     def __init__(self, content: bytes = b"{}", status: int = 200, headers: dict[str, str] | None = None) -> None:
         super().__init__(_Handler)
         self.content, self.status, self.headers = content, status, headers or {}
+        self.routes: dict[str, bytes] = {}
         self.received: list[Received] = []
 
 
 class _Handler(Handler):
-    owner: Recorder  # type: ignore[assignment]
-
     def _any(self) -> None:
+        owner = self.owner
+        assert isinstance(owner, Recorder)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.owner.received.append(Received(self.command, self.path, headers, self.body()))  # type: ignore[attr-defined]
-        owner = self.server.owner  # type: ignore[attr-defined]
-        self.answer(owner.status, owner.content, **owner.headers)
+        owner.received.append(Received(self.command, self.path, headers, self.body()))
+        self.answer(owner.status, owner.routes.get(self.path, owner.content), **owner.headers)
 
     do_GET = do_POST = do_HEAD = do_PUT = _any

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.web import Limits
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{5,200}")
-_EOPF_NAME = re.compile(r"S0\d[A-Z]{3,}_\d{8}T\d{6}_")
+_EOPF_NAME = re.compile(r"S0\d[A-Z0-9]{3,}_\d{8}T\d{6}_")
 _ID = re.compile(r"[0-9a-fA-F-]{8,64}")
 _SENTINEL_2 = re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_")
 

@@ -122,7 +122,7 @@ class CDSE:
         base = os.environ.get("XARRAY_SAFE_CDSE_URL")
         self.endpoints = endpoints or (Endpoints.at(base) if base else Endpoints())
         self.limits = limits or Limits()
-        self._s3 = (s3_key, Secret(s3_secret) if s3_secret else None)
+        self._s3 = tuple(Secret(text) if text else None for text in (s3_key, s3_secret))
         if keep_token is None:
             keep_token = os.environ.get("XARRAY_SAFE_KEEP_TOKEN", "1") != "0"
         folder = Path(state_folder) if state_folder else user_state_path("xarray-safe", appauthor=False)
@@ -248,7 +248,7 @@ class CDSE:
         LoginFailed
             There are no S3 keys. (They are not those of the login; the error says where they are made.)
         """
-        return s3_options(self.endpoints.s3, self.endpoints.region, find_s3_keys(*self._s3))
+        return s3_options(self.endpoints.s3, self.endpoints.region, find_s3_keys(self._s3[0], self._s3[1]))
 
     def download(
         self,

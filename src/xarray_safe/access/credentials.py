@@ -114,11 +114,11 @@ class Given:
 class S3Keys:
     """An access key of the object store."""
 
-    key: str = field(repr=False)
+    key: Secret
     secret: Secret
 
 
-def find_s3_keys(key: str | None, secret: str | Secret | None) -> S3Keys:
+def find_s3_keys(key: Secret | None, secret: Secret | None) -> S3Keys:
     """Give the S3 keys of `eodata`: as given, or from the environment.
 
     Raises
@@ -131,14 +131,14 @@ def find_s3_keys(key: str | None, secret: str | Secret | None) -> S3Keys:
     if bool(key) != bool(secret):
         raise InvalidArgument("S3 keys come in pairs: give s3_key and s3_secret, or neither.")
     if key and secret:
-        return S3Keys(key, secret if isinstance(secret, Secret) else Secret(secret))
+        return S3Keys(key, secret)
     for first, second in (
         ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY"),
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     ):
         found, hidden = os.environ.get(first), os.environ.get(second)
         if found and hidden:
-            return S3Keys(found, Secret(hidden))
+            return S3Keys(Secret(found), Secret(hidden))
     raise LoginFailed(
         "No S3 keys for eodata: make a pair on https://eodata-s3keysmanager.dataspace.copernicus.eu and set "
         "CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or give "

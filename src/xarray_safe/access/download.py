@@ -88,7 +88,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AccessError(f"{target.parent} cannot be made ({error.strerror}).") from None
-    with _only_one(part, limits) as lock:
+    with _only_one(part, target, limits):
         found = existing(target)
         if found:  # another process was faster
             return found
@@ -107,12 +107,11 @@ def download(
             raise
         os.replace(part, target)
         transfer.forget()
-        lock.unlink(missing_ok=True)
     return target
 
 
 @contextlib.contextmanager
-def _only_one(part: Path, limits: Limits) -> Iterator[Path]:
+def _only_one(part: Path, target: Path, limits: Limits) -> Iterator[None]:
     """Hold the lock of a download; whoever else holds it must be seen to get on with it."""
     path = part.with_name(f"{part.name}.lock")
     lock = FileLock(path, mode=0o644)
@@ -132,8 +131,11 @@ def _only_one(part: Path, limits: Limits) -> Iterator[Path]:
         except OSError as error:
             raise AccessError(f"{path.parent} cannot be written to ({error.strerror}).") from None
     try:
-        yield path
+        yield
     finally:
+        if target.exists():  # nobody downloads it any more, so it does not matter if locks on two files are held now
+            with contextlib.suppress(OSError):  # Windows deletes no open file
+                path.unlink()
         lock.release()
 
 

@@ -28,7 +28,7 @@ _PAGES = 1000
 """Requests at the most for one search; a catalogue may go on with empty pages for ever."""
 
 _S3 = re.compile(r"s3:/(/[^?#]+?\.(?:SAFE|SEN3))(?:/|$)")
-_ODATA = re.compile(r"/Products\(([0-9a-fA-F-]{36})\)")
+_ODATA = re.compile(r"/Products\(([0-9a-fA-F-]{36})\)/\$value")
 _MULTIHASH = {"d50110": "MD5", "1e20": "BLAKE3"}
 """Prefixes of a multihash (method and length) of the STAC file extension."""
 
@@ -109,6 +109,8 @@ def search(
     """
     if bbox is not None and (len(bbox) != 4 or bbox[1] > bbox[3]):
         raise InvalidArgument(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
+    if bbox is not None and intersects is not None:
+        raise InvalidArgument("Give either bbox or intersects.")
     if limit < 1:
         raise InvalidArgument(f"limit={limit}: at least one must be wanted.")
     try:

@@ -31,11 +31,9 @@ def s3_options(endpoint: str, region: str, keys: S3Keys | None) -> StorageOption
     keys
         None for anonymous access.
     """
-    login: dict[str, object] = {"anon": True} if keys is None else {"key": keys.key, "secret": keys.secret.value}
+    login: dict[str, object] = {"anon": True} if keys is None else {"key": keys.key.value, "secret": keys.secret.value}
     return StorageOptions(
         **login,
         client_kwargs={"endpoint_url": endpoint, "region_name": region},
-        config_kwargs={"s3": {"addressing_style": "path"}, "signature_version": "s3v4"}
-        if keys
-        else {"s3": {"addressing_style": "path"}},
+        config_kwargs={"s3": {"addressing_style": "path"}, "signature_version": "s3v4"},
     )

@@ -244,12 +244,12 @@ def _refusal(response: Response, what: str) -> AccessError:
         return LoginFailed(f"{what}: {host} gives it to nobody without a login (status 401){said}")
     if status == 403:
         return AccessError(f"{what}: {host} does not give it to this account (status 403){said}")
-    if status == 404:
-        return UnknownProduct(f"{what}: {host} does not have it (status 404){said}; look it up in the catalogue again")
     if status in (202, 410) or "offline" in said.lower():
         return ProductOffline(
-            f"{what} is offline (status {status}){said}; order it on https://browser.dataspace.copernicus.eu"
+            f"{what} is offline (status {status}){said}. Order it on https://browser.dataspace.copernicus.eu."
         )
+    if status == 404:
+        return UnknownProduct(f"{what}: {host} does not have it (status 404){said}. Look it up in the catalogue again.")
     return AccessError(f"{what}: {host} answers with status {status}{said}")
 
 

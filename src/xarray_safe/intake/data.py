@@ -33,7 +33,7 @@ class _Product:
 
     def to_entry(self) -> DataDescription:
         """Give the description for a catalog; what came from the environment stays a template."""
-        entry = super().to_entry()  # type: ignore[misc]
+        entry = super().to_entry()
         options = entry.kwargs.get("storage_options")
         if options:
             environment = self.metadata.get("environment") or {}
@@ -47,7 +47,7 @@ class _Product:
         return show.html(self.place, None)
 
 
-class SAFE(_Product, datatypes.FileData):
+class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
     """A Sentinel `.SAFE` archive: folder or zip, here or in an object store.
 
     Parameters
@@ -66,7 +66,7 @@ class SAFE(_Product, datatypes.FileData):
     structure = {"array", "hierarchy"}  # noqa: RUF012
 
 
-class EopfZarr(_Product, datatypes.Zarr):
+class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]
     """A Zarr in an EOPF layout, the twin of a SAFE.
 
     A type of its own, so that Intake finds the reader that gives a DataTree: for plain `Zarr` it takes any.

@@ -6,6 +6,7 @@ Both the Intake 2 reader and the Intake 1 sources end here. Nothing in this file
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -146,7 +147,8 @@ def open_tree(
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any] | None) -> dict[str, Any]:
     """Options of a catalog with those of a caller over them; None takes one out."""
-    return {key: value for key, value in {**base, **(over or {})}.items() if not (key in (over or {}) and value is None)}
+    given = over or {}
+    return {key: value for key, value in {**base, **given}.items() if value is not None or key not in given}
 
 
 def check(place: Place) -> None:
@@ -166,7 +168,7 @@ def check(place: Place) -> None:
                 f"the environment variable {variable} is not set. Set it before Python starts, or give the option "
                 f"yourself: .read(storage_options={{{path[0]!r}: …}})"
                 if variable
-                else "the environment variable that the catalog takes it from is not set, or the option should be left out"
+                else "an environment variable of the catalog is not set, or the option should be left out"
             )
             raise InvalidArgument(f"{place.label} ({place.url}): storage_options{option} is empty: {why}.")
     hollow = place.remote and any(part in ("None", "") for part in _names(place.url))
@@ -192,17 +194,13 @@ def chunks_of(chunks: object) -> Chunks:
             return None
         if text == "auto":
             return "auto"
-        try:
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            pass
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if isinstance(value, Mapping):
-        try:
+        with contextlib.suppress(TypeError, ValueError):
             return {str(dimension): int(length) for dimension, length in value.items()}
-        except (TypeError, ValueError):
-            pass
     raise InvalidArgument(f"chunks={chunks!r} is no number of pixels, 'auto', mapping such as {{'x': 1024}}, or None.")
 
 
@@ -235,8 +233,8 @@ def describe(tree: DataTree) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``layout``, ``groups`` (paths), ``variables`` (by path: dims, shape, dtype as text, shape of the chunks), ``nbytes``
-        (of all variables, decoded) and ``attrs`` (of the root). No pixel is read.
+        ``layout``, ``groups`` (paths), ``variables`` (by path: dims, shape, dtype as text, shape of the chunks),
+        ``nbytes`` (of all variables, decoded) and ``attrs`` (of the root). No pixel is read.
     """
     variables: dict[str, dict[str, Any]] = {}
     size = 0
@@ -283,7 +281,7 @@ def _root(place: Place) -> DataTree:
     """Open a Zarr's root alone, for its attributes."""
     import xarray as xr
 
-    keywords = {"storage_options": dict(place.storage_options)} if place.storage_options else {}
+    keywords: dict[str, Any] = {"storage_options": dict(place.storage_options)} if place.storage_options else {}
     with xr.open_dataset(place.url, engine="zarr", chunks=None, **keywords) as root:
         return xr.DataTree(xr.Dataset(attrs=root.attrs))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from intake.readers import datatypes
 from intake.readers.readers import FileReader
@@ -75,7 +75,7 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
         new.metadata = {**self.metadata, **new.metadata}
         return new
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         """Say that the tree comes first; Intake would start a pipeline that fails later, elsewhere."""
         if name.startswith("_"):
             raise AttributeError(name)

@@ -69,7 +69,5 @@ def _size(place: Place) -> int | None:
         return place.size
     path = place.url.removeprefix("file://")
     if os.path.isdir(path):
-        return sum(
-            os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names
-        )
+        return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
     return os.path.getsize(path) if os.path.exists(path) else None

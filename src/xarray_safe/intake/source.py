@@ -1,4 +1,4 @@
-"""Intake 1 drivers, for catalogs with `sources:` and `driver:`; they also make `intake.open_safe` and `open_eopf_zarr`."""
+"""Intake 1 drivers, for catalogs with `sources:`; they also make `intake.open_safe` and `intake.open_eopf_zarr`."""
 
 from __future__ import annotations
 

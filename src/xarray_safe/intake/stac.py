@@ -1,4 +1,4 @@
-"""A catalog from a search: STAC items of the Copernicus Data Space and the EOPF Sample Service become Intake entries."""
+"""A catalog from a search: STAC items of the Copernicus Data Space and the EOPF Sample Service become entries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 CDSE_ENDPOINT: Final = "https://eodata.dataspace.copernicus.eu"
 _ENVIRONMENT: Final = {"key": "CDSE_S3_ACCESS_KEY", "secret": "CDSE_S3_SECRET_KEY"}
+_ABOUT: Final = ("datetime", "platform", "eo:cloud_cover")
 _NOT_KEYWORDS: Final = {"engine", "op_mode", "storage_options", "filename_or_obj"}
+_SHARED: Final = {
+    "chunks", "mask_and_scale", "decode_times", "decode_timedelta", "use_cftime", "concat_characters", "decode_coords",
+    "drop_variables",
+}  # fmt: skip
+"""What an item says of opening the Zarr and what holds for the SAFE as well, so that both open alike."""
 _ENGINES: Final = (None, "zarr", "eopf-zarr")
 _CONVERTER: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
 _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
@@ -70,8 +76,8 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
         sources = list(_sources(item))
         if not sources:
             raise InvalidArgument(
-                f"STAC item {item['id']}: no asset leads to a .SAFE folder (a manifest.safe, or files in a folder that ends in "
-                f".SAFE) or to a Zarr; there are: {', '.join(item['assets']) or 'none'}."
+                f"STAC item {item['id']}: no asset leads to a .SAFE folder (a manifest.safe, or files in a folder that "
+                f"ends in .SAFE) or to a Zarr; there are: {', '.join(item['assets']) or 'none'}."
             )
         kinds = products.setdefault(_product(item), {})
         for source in sources:
@@ -85,7 +91,10 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
         dtype=str, default=endpoint, description="S3 endpoint of the Copernicus Data Space"
     )
     for product, kinds in products.items():
-        layout = version or next((found for source in kinds.get("Zarr", []) if (found := _layout(source))), None)
+        twins = kinds.get("Zarr", [])
+        layout = version or next((found for twin in twins if (found := _layout(twin))), None)
+        for source in kinds.get("SAFE", []) if twins else []:
+            source.keywords.update({key: value for key, value in twins[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():
             for number, source in enumerate(sources, 1):
                 _add(result, f"{product}_{kind.lower()}" + (f"_{number}" if number > 1 else ""), source, layout)
@@ -93,7 +102,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
 
 
 def _add(result: Catalog, name: str, source: _Source, layout: str | None) -> None:
-    """Add an entry and the data that it reads; templates stay templates, and the alias, which Intake forgets, is made."""
+    """Add an entry and the data that it reads; templates stay templates. The alias is made, which Intake forgets."""
     keywords = {**source.keywords, **({"eopf_version": layout} if layout else {})}
     data = DataDescription(
         _TYPES[source.kind].qname(),
@@ -121,7 +130,9 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
         elif items.get("type") == "Feature" and isinstance(items.get("assets"), Mapping) and items.get("id"):
             yield dict(items)
         else:
-            raise InvalidArgument(f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}")
+            raise InvalidArgument(
+                f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}"
+            )
     elif hasattr(items, "items_as_dicts"):
         for item in items.items_as_dicts():
             yield from _items(item)
@@ -137,7 +148,7 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
 def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
     """Yield what an item's assets lead to: at most one SAFE and one Zarr."""
     properties = item.get("properties", {})
-    about = {key: properties[key] for key in ("datetime", "platform", "eo:cloud_cover") if properties.get(key) is not None}
+    about = {key: properties[key] for key in _ABOUT if properties.get(key) is not None}
     assets = {name: asset for name, asset in item["assets"].items() if isinstance(asset.get("href"), str)}
     safe = _safe(item, assets)
     if safe is not None:

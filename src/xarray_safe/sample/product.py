@@ -34,6 +34,7 @@ def write(
     scale: float | None = None,
     zip: Zip = False,  # noqa: A002 - the natural word
     top: bool = True,
+    exist_ok: bool = False,
     **options: Unpack[Options],
 ) -> Path:
     """Write a sample product.
@@ -51,6 +52,8 @@ def write(
         written stored by default.
     top
         Whether the zip's members lie in the ``.SAFE`` folder, as the Copernicus Data Space gives them.
+    exist_ok
+        Whether to return a product that is there already, as it is, instead of raising.
     **options
         Fields of `Spec` to change.
 
@@ -82,6 +85,8 @@ def write(
     elif place.suffix != ".SAFE":
         place = place / (f"{spec.product_name}.SAFE" + (".zip" if packing else ""))
     if place.exists():
+        if exist_ok:
+            return place
         raise InvalidArgument(f"{place} exists already: delete it, or write elsewhere.")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".sample-") as scratch:

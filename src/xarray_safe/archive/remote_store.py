@@ -1,0 +1,128 @@
+"""What remote archives need of the place where they lie, and what can come of asking it."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from xarray_safe.errors import SafeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Version(NamedTuple):
+    """What tells one version of a file from another."""
+
+    size: int | None
+    """Bytes; None where it is not known."""
+    tag: str
+    """ETag, or time of change; "" where the place knows neither."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Bytes of a file, the position of the first of them, and which version of the file they are of."""
+
+    data: bytes
+    start: int
+    version: Version
+
+
+class Store(Protocol):
+    """A place from which ranges of files can be asked for. It pickles; handles are made where they are used.
+
+    Methods are called on fsspec's event loop. One call is one try; see `TryAgain`.
+    """
+
+    @property
+    def host(self) -> str:
+        """By this connections are counted."""
+
+    def join(self, root: str, name: str) -> str:
+        """Path of a file below a folder."""
+
+    def label(self, path: str) -> str:
+        """Name a path in messages: a URL without secrets."""
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        start, stop
+            Range of its bytes; a negative start counts from the end and goes with stop None; ``0, None`` is all.
+
+        Raises
+        ------
+        TryAgain
+            It failed in a way that may pass.
+        SafeError
+            It failed for good.
+        """
+
+    async def find(self, path: str) -> Mapping[str, Version] | None:
+        """Names, relative to it, and versions of all files below a folder; None where the place cannot tell."""
+
+
+@runtime_checkable
+class Ranges(Protocol):
+    """Anything that gives ranges of the bytes of a zip: what to write for a place that fsspec does not know.
+
+    Any thread may call `read`. An optional attribute ``version`` (str) tells versions of the zip apart. To be sent
+    to other processes, it must pickle.
+    """
+
+    url: str
+    """Name of the zip, for messages."""
+
+    size: int
+    """Its bytes."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give bytes ``start:stop``, all of them."""
+
+
+class TryAgain(Exception):
+    """A try failed in a way that may pass.
+
+    Parameters
+    ----------
+    what
+        What happened, for the message.
+    after
+        Seconds that the server asks to wait.
+    busy
+        Whether the server has too much to do (429): then a try does not count as one, but patience has an end.
+    """
+
+    def __init__(self, what: str, *, after: float | None = None, busy: bool = False) -> None:
+        super().__init__(what)
+        self.what, self.after, self.busy = what, after, busy
+
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
+"""HTTP statuses that may pass."""
+
+_FOR_GOOD = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EINVAL})
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error of a file system that we do not know may pass: of the network, not of the program."""
+    if isinstance(error, SafeError):
+        return False
+    if isinstance(error, OSError):
+        return error.errno not in _FOR_GOOD
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"TimeoutError", "ClientError", "HTTPClientError", "HttpError", "RequestException", "EOFError"})
+
+
+def words(error: BaseException, most: int = 200) -> str:
+    """Give kind and text of an error, short and on one line; URLs in it lose their query, which may hold a key."""
+    text = " ".join(str(error).split())
+    kept = " ".join(word.partition("?")[0] if "://" in word else word for word in text.split(" "))
+    kept = kept[:most] + ("…" if len(kept) > most else "")
+    return f"{type(error).__name__}: {kept}" if kept else type(error).__name__
