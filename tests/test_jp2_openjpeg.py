@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
 from jp2_support import Folder, scene, write
+
 from xarray_safe import cache
 from xarray_safe.errors import InvalidArgument
 from xarray_safe.sources.jp2 import index, openjpeg, tilepart
@@ -63,7 +63,7 @@ def test_every_library_decodes_wholes_and_windows(tmp_path: Path, path: str) -> 
 def test_libraries_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "libopenjp2.so").write_bytes(b"no library")
     for path in (str(tmp_path / "libopenjp2.so"), str(tmp_path / "absent.so")):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match=r"libopenjp2|absent"):
             openjpeg.OpenJpeg(path)
         monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", path)
         cache.reset()
@@ -106,8 +106,7 @@ def test_other_structures_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Image(ctypes.Structure):
         _fields_ = [
-            (name, ctypes.POINTER(Component) if name == "comps" else kind)
-            for name, kind in openjpeg._Image._fields_
+            (name, ctypes.POINTER(Component) if name == "comps" else kind) for name, kind in openjpeg._Image._fields_
         ]
 
     monkeypatch.setattr(openjpeg, "_Image", Image)

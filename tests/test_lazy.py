@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -12,10 +13,14 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from product_support import copy, find, replace, spy
 
+from xarray_safe.build import CHUNK, chunk_length
 from xarray_safe.metadata import END
 from xarray_safe.sample import write
+from xarray_safe.sample.product import pack
 
 dask = pytest.importorskip("dask")
 
@@ -45,13 +50,13 @@ def test_opening_reads_headers_and_xml_once_and_nothing_else(request, packing, l
         opened = xr.open_datatree(path, engine="safe", eopf_version=layout)
     assert not seen.decoded
     assert all(start == 0 and stop <= 1 << 14 for _, start, stop in seen.of(".jp2"))
-    xml = [name for name, *_ in seen.ranges if name.endswith((".xml", ".safe"))]
-    assert len(xml) == len(set(xml)) <= 4
+    xml = [read for read in seen.ranges if read[0].endswith((".xml", ".safe"))]
+    assert len(xml) == len(set(xml)) <= 5  # the datastrip's at its two ends
     images = sum(var.dims[-2:] == ("y", "x") for node in opened.subtree for var in node.variables.values())
     assert len(seen.ranges) <= images + 12
     for node in opened.subtree:
         for name, var in node.to_dataset(inherit=False).variables.items():
-            assert var._in_memory is (name in node.coords or math.prod(var.shape) <= 26), f"{node.path}/{name}"
+            assert name in node.coords or not var._in_memory or math.prod(var.shape) <= 26, f"{node.path}/{name}"
 
 
 def test_one_group_reads_less(l2a_folder):
@@ -84,8 +89,6 @@ def test_attributes_cost_nothing(l2a_folder):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_middle_of_the_datastrip_metadata_is_not_moved(thick, packed, tmp_path, layout):
-    from xarray_safe.sample.product import pack
-
     path = tmp_path / "thick.zip" if packed else thick
     if packed:
         pack(thick, path, compressed=False)
@@ -123,7 +126,6 @@ LAID_OUT = {
     "an instruction": lambda text: text.replace("<n1:General_Info", "<?style <a> ?><n1:General_Info", 1),
     "other prefix": lambda text: text.replace("n1:", "other:").replace("xmlns:n1=", "xmlns:other="),
     "UTF-16": lambda text: text.replace('encoding="UTF-8"', 'encoding="UTF-16"', 1),
-    "no line breaks": lambda text: "".join(line.strip() for line in text.split("\n")),
 }
 
 
@@ -161,18 +163,12 @@ def test_any_chunks(l2a_folder, tree, chunks):
     np.testing.assert_array_equal(lazy.b04.isel(WINDOW), tree[BAND].isel(WINDOW))
 
 
-def test_chunks_are_whole_tiles(tmp_path):
-    product = write(tmp_path, size=2172, unique_images=False)
-    opened = xr.open_datatree(product, engine="safe", chunks={}, create_default_indexes=False)
-    for path in (BAND, "/quality/atmosphere/r20m/aot", "/quality/mask/r10m/b02"):
-        array = opened[path]
-        chunk = array.encoding["preferred_chunks"]
-        assert array.chunksizes["x"][0] == chunk["x"]
-        assert 1024 <= chunk["x"] <= 2048
-    with spy() as seen:
-        opened[BAND].data.blocks[0, 0].compute()
-    name = find(product, "*_B04_10m.jp2")
-    assert seen.nbytes < name.stat().st_size / 2
+@given(st.integers(1, 12000), st.integers(1, 12000))
+def test_chunks_are_whole_tiles(size, tile):
+    length = chunk_length(size, tile, None)
+    assert length == size or length % tile == 0
+    assert min(size, CHUNK) <= length < max(CHUNK + tile, tile + 1)
+    assert chunk_length(size, tile, 305) == min(size, 305)
 
 
 NAMES = """
@@ -192,7 +188,7 @@ def names(path, version, seed):
         capture_output=True,
         text=True,
         check=True,
-        env={**__import__("os").environ, "PYTHONHASHSEED": seed},
+        env={**os.environ, "PYTHONHASHSEED": seed},
     )
     return [line.rsplit(" ", 2) for line in run.stdout.splitlines()]
 
@@ -204,13 +200,19 @@ def test_tokens_are_the_same_in_every_process_and_differ_between_variables(l2a_f
     assert len({token for *_, token in one}) == len(one)
 
 
-def test_tokens_change_with_the_file(tiny_folder, tmp_path):
+@pytest.mark.parametrize("packed", [False, True])
+def test_tokens_change_with_the_product(tiny_folder, tmp_path, packed):
+    def token():
+        return xr.open_dataset(other, engine="safe", chunks={}, group="measurements/reflectance/r10m").b04.data.name
+
     other = copy(tiny_folder, tmp_path)
-    token = dask.base.tokenize(xr.open_datatree(other, engine="safe")[BAND].variable._data)
-    assert dask.base.tokenize(xr.open_datatree(other, engine="safe")[BAND].variable._data) == token
-    image = find(other, "*_B04_10m.jp2")
-    replace(image, find(other, "*_B02_10m.jp2").read_bytes())
-    assert dask.base.tokenize(xr.open_datatree(other, engine="safe")[BAND].variable._data) != token
+    if packed:
+        pack(other, tmp_path / "packed.zip", compressed=False)
+        other = tmp_path / "packed.zip"
+    before = token()
+    assert token() == before
+    os.utime(other, ns=(1, 1))
+    assert token() != before
 
 
 # --- other processes --------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 import re
@@ -16,12 +17,14 @@ from xarray.core import indexing
 
 from xarray_safe.errors import AbsentFile, CorruptFile, InvalidArgument, MissingFile, SafeWarning
 from xarray_safe.metadata import Documents, LookUp, X, resolve
+from xarray_safe.sources.grib import Grib
 from xarray_safe.sources.grids import Small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xarray_safe.archive import Archive
+    from xarray_safe.archive.base import Request
     from xarray_safe.mapping import Array, Product, Source, Var
 
 CHUNK: Final = 1024
@@ -79,6 +82,12 @@ class Opening:
         )
         text = f"{self.files.url}: there is no file {pattern}. The archive is not complete; fetch it again."
         raise AbsentFile(text, expected=expected)
+
+    def soon(self, variables: Iterable[Var]) -> list[Request]:
+        """Ranges that will be read on opening: metadata, and the small files that variables' headers lie in."""
+        patterns = {pattern for var in variables if isinstance(var.source, Grib) for pattern in var.source.names}
+        small = sorted(name for pattern in patterns for name in self.files.find(pattern))
+        return [*self.documents.ranges(), *((name, 0, None) for name in small)]
 
     def unreadable(self, name: str) -> None:
         """Note a damaged file for the one warning."""
@@ -159,6 +168,13 @@ def build(product: Product, archive: Archive, below: str = "/", options: Options
     options = options or Options()
     opening = Opening.of(product, archive, options.overview)
     wanted = [var for var in product.variables if lies_below(var.path, below)]
+    with archive.ahead(opening.soon(wanted)):
+        return _build(opening, wanted, below, options)
+
+
+def _build(opening: Opening, wanted: list[Var], below: str, options: Options) -> dict[str, Group]:
+    """Build groups of the variables that are wanted; see `build`."""
+    product, archive = opening.product, opening.files
     data, absent = opening.open(var for var in wanted if not is_coordinate(var))
     groups = {path: Group({}, {}) for path in with_parents((var.path.rpartition("/")[0] for var, _ in data), below)}
     coordinates, _ = opening.open(var for var in wanted if is_coordinate(var) and var.path.rpartition("/")[0] in groups)
@@ -224,9 +240,14 @@ class LazyArray(BackendArray):
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray[Any, Any]:
         """Read by any of xarray's indexers."""
+        key = type(key)(tuple(forward_if_empty(k, n) for k, n in zip(key.tuple, self.shape, strict=True)))
         return np.asarray(
             indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
         )
+
+    async def async_getitem(self, key: indexing.ExplicitIndexer) -> np.ndarray[Any, Any]:
+        """Read in a thread, so that what `load_async` loads comes at once; the archive bounds its connections."""
+        return await asyncio.to_thread(self.__getitem__, key)
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray[Any, Any]:
         sizes = zip(key, self.shape, strict=True)
@@ -237,6 +258,11 @@ class LazyArray(BackendArray):
         from dask.base import normalize_token
 
         return normalize_token(self.array)
+
+
+def forward_if_empty(key: Any, size: int) -> Any:
+    """Turn an empty slice into one that xarray can take apart; an empty one that runs backwards it cannot."""
+    return slice(0, 0) if isinstance(key, slice) and not len(range(*key.indices(size))) else key
 
 
 def check_sizes(path: str, group: Group, archive: Archive) -> None:

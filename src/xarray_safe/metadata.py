@@ -170,18 +170,35 @@ class Documents:
     cut: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     overview: int = 0
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
+    _ends: set[str] = field(default_factory=set, repr=False)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
-    def root(self, document: str) -> etree._Element:
-        """Root element of a document, namespaces stripped."""
+    def root(self, document: str, section: str = "") -> etree._Element:
+        """Root element of a document, namespaces stripped; without its middle only if a section is in the rest."""
         if document not in self._roots:
-            name = self.names.get(document)
-            if name is None:
-                raise MissingFile(f"{self.files.url}: the archive has no {document} metadata file; it is not complete.")
             cut = self.cut.get(document)
-            data = read_ends(self.files, name, *cut) if cut else self.files.read(name)
-            self._roots[document] = parse(data, f"{self.files.url}: {name}")
+            self._roots[document] = self._parse(document, cut)
+            if cut:
+                self._ends.add(document)
+        if section and document in self._ends and self._roots[document].find(section) is None:
+            self._ends.remove(document)
+            self._roots[document] = self._parse(document, None)
         return self._roots[document]
+
+    def _parse(self, document: str, cut: tuple[str, str] | None) -> etree._Element:
+        name = self.names.get(document)
+        if name is None:
+            raise MissingFile(f"{self.files.url}: the archive has no {document} metadata file; it is not complete.")
+        data = read_ends(self.files, name, *cut) if cut else self.files.read(name)
+        return parse(data, f"{self.files.url}: {name}")
+
+    def ranges(self) -> list[tuple[str, int, int | None]]:
+        """Ranges of the files that reading all documents takes: name, start, stop (None: the end)."""
+        found: list[tuple[str, int, int | None]] = []
+        for document, name in self.names.items():
+            size = self.files.size(name) if document in self.cut and not self.files.local else 0
+            found += [(name, 0, END), (name, size - END, size)] if size > 2 * END else [(name, 0, None)]
+        return found
 
     def value(self, look_up: LookUp) -> Any:
         """Value of a look-up, computed once."""
@@ -194,7 +211,7 @@ class Documents:
     def texts(self, document: str, path: str, *, attribute: bool = False) -> list[str | None]:
         """Texts of all elements (or attributes) at a path; with `attribute`, empty elements give their first one."""
         path, _, name = path.partition("/@")
-        elements = self.root(document).findall(path)
+        elements = self.root(document, path.partition("/")[0]).findall(path)
         if name:
             return [str(e.get(name)) for e in elements if e.get(name) is not None]
         if attribute:
@@ -242,6 +259,9 @@ def parse(data: bytes, where: str) -> etree._Element:
 
 
 END: Final = 64 * 1024
+_UNPLAIN: Final = re.compile(rb"<[!?]")
+"""Begin of a comment, of CDATA or of an instruction, in which tags may stand that are none."""
+
 _TAG: Final = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
 
 
@@ -270,9 +290,9 @@ def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
     head, tail = files.read(name, 0, END), files.read(name, size - END, size)
     end = re.search(rb"</(?:[\w.-]+:)?%b\s*>" % last.encode(), head)
     start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % first.encode(), tail)
-    if end is None or start is None or b"<!" in head[: end.end()]:
+    kept = head[: end.end()] if end else b""
+    if end is None or start is None or _UNPLAIN.search(kept, len(b"<?xml")) or _UNPLAIN.search(tail):
         return files.read(name)
-    kept = head[: end.end()]
     return kept + b"".join(b"</%b>" % tag for tag in reversed(_open_tags(kept)[1:])) + tail[start.start() :]
 
 

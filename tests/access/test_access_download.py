@@ -14,7 +14,7 @@ from pathlib import Path
 import blake3
 import pytest
 import xarray as xr
-from conftest import PASSWORD, QUICK, USER, Connect, Sample
+from access_support import PASSWORD, QUICK, USER, Connect, Sample
 from servers.cdse import Cdse, Listed
 from servers.proxy import Proxy
 from servers.recorder import Recorder
@@ -185,9 +185,7 @@ def test_a_byte_flipped_after_going_on(cdse: Cdse, connect: Connect, sample: Sam
     assert not [file for file in left(folder) if not file.endswith(".lock")]
 
 
-def test_a_manifest_that_disagrees(
-    cdse: Cdse, connect: Connect, sample: Sample, folder: Path, tmp_path: Path
-) -> None:
+def test_a_manifest_that_disagrees(cdse: Cdse, connect: Connect, sample: Sample, folder: Path, tmp_path: Path) -> None:
     """What the archive itself says of its files is checked, even where zip and catalogue agree with what came."""
     wrong = tmp_path / "wrong.zip"
     with zipfile.ZipFile(sample.path) as old, zipfile.ZipFile(wrong, "w") as file:
@@ -271,7 +269,7 @@ def test_quota(cdse: Cdse, connect: Connect, sample: Sample, folder: Path) -> No
 
 def test_unknown_and_offline_products(cdse: Cdse, connect: Connect, sample: Sample, folder: Path) -> None:
     client = connect()
-    with pytest.raises(UnknownProduct, match="no product S2A_MSIL2A_20200101T000000_x.SAFE"):
+    with pytest.raises(UnknownProduct, match=r"no product S2A_MSIL2A_20200101T000000_x\.SAFE"):
         client.download("S2A_MSIL2A_20200101T000000_x", folder)
     info = client.find(sample.name)
     cdse.products[0].online = False
@@ -292,7 +290,10 @@ def test_other_refusals(connect: Connect, sample: Sample, folder: Path, status: 
 
 
 def test_a_download_that_comes_compressed(connect: Connect, sample: Sample, folder: Path) -> None:
-    with Recorder(b"x", headers={"Content_Encoding": "gzip"}) as server, pytest.raises(ServerFailed, match="compresses"):
+    with (
+        Recorder(b"x", headers={"Content_Encoding": "gzip"}) as server,
+        pytest.raises(ServerFailed, match="compresses"),
+    ):
         connect(via=server.url).download(sample.name, folder)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Connect, Sample, endpoints
+from access_support import Connect, Sample, endpoints
 from hypothesis import given
 from hypothesis import strategies as st
-from servers.cdse import Cdse
 from servers.recorder import Recorder
 
 from xarray_safe.access import AccessError, LoginFailed
 from xarray_safe.access.hosts import Hosts
 from xarray_safe.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers.cdse import Cdse
 
 REAL = Hosts(("https://*.dataspace.copernicus.eu",))
 
@@ -72,12 +76,16 @@ def test_a_list_cannot_have_open_hosts(origin: str) -> None:
         Hosts((origin,))
 
 
-def test_a_redirect_to_an_allowed_host_keeps_the_token(cdse: Cdse, connect: Connect, sample: Sample, tmp_path: Path) -> None:
+def test_a_redirect_to_an_allowed_host_keeps_the_token(
+    cdse: Cdse, connect: Connect, sample: Sample, tmp_path: Path
+) -> None:
     assert connect().download(sample.name, tmp_path).read_bytes() == sample.data
     assert cdse.refused == 0
 
 
-def test_a_redirect_to_a_foreign_host_loses_the_token(cdse: Cdse, connect: Connect, sample: Sample, tmp_path: Path) -> None:
+def test_a_redirect_to_a_foreign_host_loses_the_token(
+    cdse: Cdse, connect: Connect, sample: Sample, tmp_path: Path
+) -> None:
     with Recorder(sample.data) as foreign:
         cdse.redirect = foreign.url
         connect().download(sample.name, tmp_path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from xarray_safe.access import manifest
 from xarray_safe.errors import CorruptFile, MissingFile
 from xarray_safe.sample import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module", params=[(14, "MD5"), (15, "SHA3-256")], ids=["MD5", "SHA3-256"])

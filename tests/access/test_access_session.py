@@ -15,16 +15,19 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import PASSWORD, QUICK, USER, Connect, endpoints
+from access_support import PASSWORD, QUICK, USER, Connect, endpoints
 from servers.cdse import Cdse, User, codes
 from servers.proxy import Proxy
 from servers.recorder import Recorder
 
 from xarray_safe.access import CDSE, Endpoints, LoginFailed, QuotaReached, ServerFailed, TwoFactorNeeded
 from xarray_safe.errors import InvalidArgument, SafeWarning
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OTP = "JBSWY3DPEHPK3PXP"
 
@@ -241,9 +244,7 @@ def test_credentials_from_the_environment(connect: Connect, monkeypatch: pytest.
     assert connect(username=None, password=None).login() == USER
 
 
-def test_credentials_from_netrc(
-    cdse: Cdse, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_credentials_from_netrc(cdse: Cdse, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cdse.users[USER].password = "from-netrc"
     file = tmp_path / "netrc"
     file.write_text(f"machine elsewhere login x password y\nmachine 127.0.0.1 login {USER} password from-netrc\n")
@@ -283,7 +284,9 @@ def test_a_prompt_in_a_terminal(cdse: Cdse, tmp_path: Path) -> None:
 def test_too_many_logins(cdse: Cdse, connect: Connect) -> None:
     with Proxy(cdse.url) as proxy:
         proxy.faults.statuses = [429]
-        client = connect(endpoints=replace(endpoints(cdse), token=f"{proxy.url}/auth/realms/CDSE/protocol/openid-connect/token"))
+        client = connect(
+            endpoints=replace(endpoints(cdse), token=f"{proxy.url}/auth/realms/CDSE/protocol/openid-connect/token")
+        )
         with pytest.raises(QuotaReached, match="too many logins"):
             client.login()
         assert len(proxy.log) == 1
@@ -356,7 +359,7 @@ def test_secrets_are_nowhere_to_be_seen(
     said += [str(client.storage_options()), client._session._given.find(), client._session._token, path]
     refused = connect(password=PASSWORD + "?", keep_token=False)
     for wrong in (lambda: refused.login(), lambda: get(client, "http://127.0.0.1:1/private")):
-        with pytest.raises(Exception, match="refuses|cannot be reached") as caught:
+        with pytest.raises(Exception, match=r"refuses|cannot be reached") as caught:
             wrong()
         said += [repr(caught.value), str(caught.value), caught.value.__context__, caught.value.__cause__]
     out, err = capfd.readouterr()

@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
     def owner(self) -> Background:
         return self.server.owner  # type: ignore[attr-defined]
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
     def body(self) -> bytes:

@@ -17,10 +17,13 @@ import threading
 import time
 import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from servers.background import Background, Handler
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REALM = "/auth/realms/CDSE/protocol/openid-connect"
 

@@ -223,7 +223,9 @@ class _Handler(Handler):
         }
         connection = http.client.HTTPConnection(up.hostname or "", up.port, timeout=60)
         try:
-            connection.putrequest(self.command, up.path.rstrip("/") + self.path, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(
+                self.command, up.path.rstrip("/") + self.path, skip_host=True, skip_accept_encoding=True
+            )
             for name, value in headers.items():
                 connection.putheader(name, value)
             connection.endheaders(body or None)

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from xarray_safe.access import web
 from xarray_safe.access.errors import AccessError, ServerFailed, UnknownProduct
@@ -77,7 +77,7 @@ def _https(url: str, limits: Limits) -> int:
     """Size of a file, or of a folder in a store that lists."""
     parts = urlsplit(url)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
-    last = key.rstrip("/").rpartition("/")[2].lower()
+    last = parts.path.rstrip("/").rpartition("/")[2].lower()
     if last.endswith((".safe", ".zarr", ".sen3")) or url.endswith("/"):
         if not key:
             raise InvalidArgument(f"{url} names no product.")
@@ -115,6 +115,7 @@ def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: st
         config |= {"access_key_id": key, "secret_access_key": secret}
         if token:
             config["session_token"] = token
+        bucket = quote(bucket, safe="")  # obstore signs the path as it sends it, and a server expects %3A there
     elif options.get("anon"):
         config["skip_signature"] = True
     return S3Store(

@@ -19,7 +19,7 @@ class StorageOptions(dict[str, object]):
     __str__ = __repr__
 
 
-def s3_options(endpoint: str, region: str, keys: S3Keys | None) -> StorageOptions:
+def s3_options(endpoint: str, region: str, keys: S3Keys) -> StorageOptions:
     """Give the options for a store with path-style addresses and signatures in headers.
 
     Parameters
@@ -29,11 +29,11 @@ def s3_options(endpoint: str, region: str, keys: S3Keys | None) -> StorageOption
     region
         As the signature needs it.
     keys
-        None for anonymous access.
+        The access key.
     """
-    login: dict[str, object] = {"anon": True} if keys is None else {"key": keys.key.value, "secret": keys.secret.value}
     return StorageOptions(
-        **login,
+        key=keys.key.value,
+        secret=keys.secret.value,
         client_kwargs={"endpoint_url": endpoint, "region_name": region},
         config_kwargs={"s3": {"addressing_style": "path"}, "signature_version": "s3v4"},
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from xarray_safe.archive.listing import Listing
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.errors import CorruptFile, InvalidArgument, MissingFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 Request = tuple[str, int, int | None]
 """A range of bytes of a file: name, start, stop (None: the end)."""
@@ -34,6 +35,7 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._held: dict[Request, bytes] = {}
 
     @property
     def name(self) -> str:
@@ -93,7 +95,35 @@ class Archive:
 
     def read_many(self, requests: list[Request]) -> list[bytes]:
         """Several ranges, in the order asked for; see `read`. Remote archives fetch them at once."""
+        held = self._held
+        if not held:
+            return self._read(requests)
+        found = {request: data for request in requests if (data := _within(held, request)) is not None}
+        rest = [request for request in requests if request not in found]
+        found |= zip(rest, self._read(rest), strict=True)
+        return [found[request] for request in requests]
+
+    def _read(self, requests: Sequence[Request]) -> list[bytes]:
+        """Several ranges; see `read_many`."""
         raise NotImplementedError
+
+    def ahead(self, requests: Sequence[Request]) -> contextlib.AbstractContextManager[None]:
+        """While this lasts, hold ranges that will be read soon: in a remote archive, all come at once.
+
+        What cannot be read now is left for the one who asks for it, who knows what it means.
+        """
+        return self._ahead(requests)
+
+    @contextlib.contextmanager
+    def _ahead(self, requests: Sequence[Request]) -> Iterator[None]:
+        if not self.local:
+            wanted = [request for request in dict.fromkeys(requests) if _within(self._held, request) is None]
+            with contextlib.suppress(MissingFile, CorruptFile):
+                self._held |= zip(wanted, self._read(wanted), strict=True)
+        try:
+            yield
+        finally:
+            self._held = {}
 
     def size(self, name: str) -> int:
         """Size of a file in bytes, uncompressed."""
@@ -133,6 +163,15 @@ class Archive:
     def __repr__(self) -> str:
         """Name type and path."""
         return f"{type(self).__name__}({self.url!r})"
+
+
+def _within(held: dict[Request, bytes], request: Request) -> bytes | None:
+    """Give a range from among those that are held."""
+    if request in held:
+        return held[request]
+    name, start, stop = request
+    whole = held.get((name, 0, None))
+    return whole[start:stop] if whole is not None and min(start, stop or 0) >= 0 else None
 
 
 def check_range(name: str, start: int, stop: int | None, size: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from xarray_safe.archive.directory import read_directory
 from xarray_safe.archive.folder import FolderArchive
 from xarray_safe.archive.local import LocalFile
 from xarray_safe.archive.markers import is_marker, product_folders
+from xarray_safe.archive.stac import is_item
 from xarray_safe.archive.zip import ZipArchive
 from xarray_safe.errors import InvalidArgument, NotASafe, UnsupportedProduct
 
@@ -25,19 +26,20 @@ _PRODUCT = re.compile(r"(S\d[A-Z_]_\w{20,})[^/]*?(?:\.SAFE)?(?:\.zip)?", re.IGNO
 _OTHER_FORMAT = re.compile(r"\.(?:zarr|nc|tiff?|tar|t?gz|xml|json|jp2|png|jpe?g)\b", re.IGNORECASE)
 
 
-def open_archive(
-    path: str | os.PathLike[str],
-    storage_options: dict[str, object] | None = None,  # noqa: ARG001  (for remote archives, which are to come)
-) -> Archive:
+def open_archive(path: object, storage_options: dict[str, object] | None = None) -> Archive:
     """Open a product; reads a listing at the most.
 
     Parameters
     ----------
     path
         The `.SAFE` folder, its `manifest.safe`, its product metadata (`MTD_*.xml` at its top), or a zip of it, with
-        or without the folder in it. ``~`` and ``file://`` URLs are understood.
+        or without the folder in it: a local path (``~`` and ``file://`` are understood) or any URL that fsspec knows,
+        such as ``s3://eodata/…/X.SAFE``, ``https://…/X.SAFE.zip``, ``zip://::s3://…/X.SAFE.zip``, ``memory://…``, or
+        OData's ``https://…/Products(…)/Nodes(X.SAFE)``. Or a STAC item (a dict, a `pystac.Item`, the URL of its
+        JSON), a file or path object of fsspec, or any object that gives `Ranges` of a zip.
     storage_options
-        For remote archives; without meaning for local ones.
+        Of the remote file system, as fsspec (s3fs, …) has them; without meaning for local paths. For HTTP also
+        ``token`` and ``trusted_hosts`` (see `HttpStore`).
 
     Raises
     ------
@@ -46,15 +48,27 @@ def open_archive(
     NotASafe
         What is there is no product.
     UnsupportedProduct
-        It is a remote URL, or a zip of several products or of a kind that cannot be read in place.
+        It is a zip of several products or of a kind that cannot be read in place, or on a server that does not
+        give ranges of bytes.
     CorruptFile
         It is a zip that is cut short or damaged.
+    AccessDenied, RemoteFailed
+        A server refuses, or cannot be reached.
     """
+    if not isinstance(path, str | os.PathLike) or hasattr(path, "fs"):
+        from xarray_safe.archive.remote_doors import open_object
+
+        found = open_object(path, storage_options or {})
+        if found is None:
+            raise InvalidArgument(f"a {type(path).__name__} is no path, URL or STAC item of a product")
+        return found
     text = _text(path)
     if not text:
         raise InvalidArgument("the path is empty")
-    if _is_remote(text):
-        raise UnsupportedProduct(f"{text}: remote archives are not yet supported; download the product and open that")
+    if is_remote(text):
+        from xarray_safe.archive.remote_doors import open_url
+
+        return open_url(text, storage_options or {})
     local = _local(text)
     if os.path.isdir(local):
         return _open_folder(local)
@@ -84,16 +98,40 @@ def guess(path: object) -> str | None:
         (``S2B_MSIL2A_…``) where the path has one, or the name of its metadata (``MTD_MSIL2A.xml``), or, where neither
         is known, the folder's name. Never raises, and reads no more than a folder or a zip's directory.
     """
-    if not isinstance(path, str | os.PathLike):
-        return None
     try:
+        if not isinstance(path, str | os.PathLike):
+            return _guess_object(path)
         text = _text(path)
         last = text.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+        if is_remote(text):
+            return _guess_url(text)
         if _OTHER_FORMAT.search(last) and not is_marker(last):
             return None
-        return _guess_by_name(text) if _is_remote(text) else _guess_local(_local(text))
+        return _guess_local(_local(text))
     except Exception:  # a guess is no place to fail; opening says what is wrong
         return None
+
+
+def _guess_url(url: str) -> str | None:
+    """Guess from a URL: the name at its end, before a query or in OData's brackets, or that of a STAC item."""
+    path = url.partition("?")[0].rstrip("/")
+    item = re.search(r"/items/([^/]+)$", path)
+    if item:
+        found = _PRODUCT.fullmatch(item[1].removesuffix(".json"))
+        return found[1] if found else None
+    nodes = re.search(r"/Products\([^()]+\)/Nodes\(([^()]+)\)", path)
+    path = nodes[1] if nodes else path
+    last = path.rpartition("/")[2]
+    return None if _OTHER_FORMAT.search(last) and not is_marker(last) else _guess_by_name(path)
+
+
+def _guess_object(thing: object) -> str | None:
+    """Guess from what an object says of itself: the name of a STAC item, or of a remote file."""
+    if is_item(thing):
+        found = _PRODUCT.fullmatch(str(thing["id"] if isinstance(thing, dict) else getattr(thing, "id", "")))
+        return found[1] if found else None
+    place = getattr(thing, "path", None) or getattr(thing, "url", None)
+    return _guess_by_name(place) if isinstance(place, str) else None
 
 
 def _guess_by_name(path: str) -> str | None:
@@ -146,7 +184,8 @@ def _text(path: str | os.PathLike[str]) -> str:
     return os.fsdecode(os.fspath(path))
 
 
-def _is_remote(text: str) -> bool:
+def is_remote(text: str) -> bool:
+    """Whether a text is a URL of something that is no local file."""
     return _URL.match(text) is not None and not text.lower().startswith("file://")
 
 
@@ -155,7 +194,7 @@ def _local(text: str) -> str:
     if text.lower().startswith("file://"):
         url = urlsplit(text)
         if url.netloc not in ("", "localhost"):
-            raise UnsupportedProduct(f"{text} lies on another machine; remote archives are not yet supported")
+            raise UnsupportedProduct(f"{text} lies on another machine, which this URL does not lead to; mount it, or use another URL")
         text = url2pathname(url.path)
     return os.path.abspath(os.path.expanduser(text))
 

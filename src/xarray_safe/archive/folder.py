@@ -10,7 +10,7 @@ from xarray_safe.archive.local import LocalFile
 from xarray_safe.errors import CorruptFile, MissingFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _DEPTH = 12
 """Folders inside folders that are looked into; a SAFE has five, and a link may lead round in a circle."""
@@ -51,8 +51,7 @@ class FolderArchive(Archive):
             file = self._files.setdefault(name, file)
         return file
 
-    def read_many(self, requests: list[Request]) -> list[bytes]:
-        """Several ranges, in the order asked for; see `Archive.read`."""
+    def _read(self, requests: Sequence[Request]) -> list[bytes]:
         found: list[bytes] = []
         for name, group in by_name(requests):
             file = self._file(name)

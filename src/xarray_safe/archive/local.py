@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from xarray_safe.errors import CorruptFile, MissingFile
 
@@ -26,9 +26,16 @@ _MOST = 1 << 30
 class LocalFile:
     """A file as it was when first looked at."""
 
+    local: ClassVar[bool] = True
+
     path: str
     size: int
     mtime_ns: int
+
+    @property
+    def tag(self) -> str:
+        """Time of change: with the size it tells one version from another."""
+        return str(self.mtime_ns)
 
     @classmethod
     def look(cls, path: str) -> LocalFile:
@@ -48,6 +55,10 @@ class LocalFile:
         if not stat.S_ISREG(found.st_mode):
             raise MissingFile(f"{path} is not a file")
         return cls(path, found.st_size, found.st_mtime_ns)
+
+    def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:  # noqa: ARG002
+        """Give the file itself: what will be read soon need not be fetched before."""
+        return self
 
     def read(self, start: int, stop: int) -> bytes:
         """Give bytes ``start:stop``, which lie inside the file."""

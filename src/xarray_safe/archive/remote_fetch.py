@@ -7,14 +7,16 @@ import concurrent.futures
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from xarray_safe.archive.remote_limits import Limits, limits
 from xarray_safe.archive.remote_store import Answer, Store, TryAgain, Version
 from xarray_safe.errors import CorruptFile, InvalidArgument, RemoteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+T = TypeVar("T")
 
 
 class Span(NamedTuple):
@@ -71,6 +73,10 @@ class Fetcher:
         """Fetch one range; see `Store.get`. Blocks."""
         return run(self._one(Span(path, start, stop), limits()), limits().longest)
 
+    def find(self, path: str) -> Mapping[str, Version] | None:
+        """Versions of the files below a folder; see `Store.find`. Blocks."""
+        return run(self._persist(path, lambda: self.store.find(path), limits()), limits().longest)
+
     def many(self, spans: Sequence[Span], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop inside their files, joined where little lies between them. Blocks.
 
@@ -106,53 +112,53 @@ class Fetcher:
                 task.cancel()
 
     async def _one(self, span: Span, limit: Limits) -> Answer:
-        """Try until there is an answer, or no hope."""
+        answer = await self._persist(span.path, lambda: self.store.get(*span), limit)
         label = self.store.label(span.path)
-        failures, waited = 0, 0.0
-        while True:
-            try:
-                async with _connection(self.store.host, limit):
-                    answer = await asyncio.wait_for(self.store.get(*span), limit.attempt)
-            except TimeoutError:
-                problem = TryAgain(f"no complete answer within {limit.attempt:.0f} s")
-            except TryAgain as error:
-                problem = error
-            else:
-                self._check(span, label, answer)
-                return answer
-            if problem.busy or problem.after is not None:
-                pause = problem.after if problem.after is not None else limit.backoff(failures + 1)
-                waited += pause
-                if waited > limit.patience:
-                    raise RemoteFailed(
-                        f"{label}: the server has too much to do ({problem.what}); waited {waited - pause:.0f} s, another "
-                        f"{pause:.0f} s were asked for. Try later, or with fewer connections (XARRAY_SAFE_CONNECTIONS)."
-                    )
-            failures += not problem.busy
-            if failures >= limit.tries:
-                raise RemoteFailed(
-                    f"{label} could not be read, tried {failures} times: {problem.what}. Check the network, or try later."
-                )
-            if not (problem.busy or problem.after is not None):
-                pause = limit.backoff(failures)
-            await asyncio.sleep(pause)
-
-    def _check(self, span: Span, label: str, answer: Answer) -> None:
         self.versions.check(span.path, label, answer.version)
         if span.stop is not None and len(answer.data) != span.stop - span.start:
             raise CorruptFile(
                 f"{label} ends at byte {span.start + len(answer.data)}, before byte {span.stop}; it is cut short, or was "
                 "replaced; fetch the product again"
             )
+        return answer
+
+    async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], limit: Limits) -> T:
+        """Try until there is an answer, or no hope."""
+        label = self.store.label(path)
+        failures, waited = 0, 0.0
+        while True:
+            try:
+                async with _connection(self.store.host, limit):
+                    return await asyncio.wait_for(attempt(), limit.attempt)
+            except TimeoutError:
+                problem = TryAgain(f"no complete answer within {limit.attempt:.0f} s")
+            except TryAgain as error:
+                problem = error
+            failures += not problem.busy
+            if failures >= limit.tries:
+                raise RemoteFailed(
+                    f"{label} could not be read, tried {failures} times: {problem.what}. Check the network, or try later."
+                )
+            pause = limit.backoff(max(1, failures)) if problem.after is None else problem.after
+            if problem.busy or problem.after is not None:
+                waited += pause
+            if waited > limit.patience:
+                raise RemoteFailed(
+                    f"{label}: the server has too much to do ({problem.what}); waited {waited - pause:.0f} s, another "
+                    f"{pause:.0f} s were asked for. Try later, or with fewer connections (XARRAY_SAFE_CONNECTIONS)."
+                )
+            await asyncio.sleep(pause)
 
 
 def join(spans: Sequence[Span], gap: int) -> list[Span]:
     """Join ranges of the same file between which at most `gap` bytes lie."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda span: span[:2]):
+    whole = {span.path for span in spans if span.stop is None}
+    joined = [Span(path, 0, None) for path in sorted(whole)]
+    for span in sorted((span for span in spans if span.path not in whole), key=lambda span: span[:2]):
         last = joined[-1] if joined else None
-        if last and span.stop and last.stop and last.path == span.path and span.start - last.stop <= gap:
-            joined[-1] = last._replace(stop=max(last.stop, span.stop))
+        stop = span.stop or 0
+        if last and last.stop is not None and last.path == span.path and span.start - last.stop <= gap:
+            joined[-1] = last._replace(stop=max(last.stop, stop))
         else:
             joined.append(span)
     return joined
@@ -171,11 +177,8 @@ def _take(span: Span, blocks: Sequence[tuple[Span, bytes]]) -> bytes:
     if span.start == span.stop:
         return b""
     for block, data in blocks:
-        if block.path == span.path and block.start <= span.start and span.start < block.start + max(1, len(data)):
-            if block.stop is None:
-                return data
-            end = None if span.stop is None else span.stop - block.start
-            return data[span.start - block.start : end]
+        if block.path == span.path and block.start <= span.start <= block.start + len(data):
+            return data[span.start - block.start : None if span.stop is None else span.stop - block.start]
     raise AssertionError(f"{span} was not fetched")
 
 
@@ -192,6 +195,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_semaphores.clear)
 
 
-def run[T](coroutine: Coroutine[object, object, T], seconds: float) -> T:
-    """Run a coroutine on fsspec's event loop and wait for it, not for ever."""
-    raise NotImplementedError
+def run(coroutine: Coroutine[object, object, T], seconds: float) -> T:
+    """Run a coroutine on fsspec's event loop, a thread of its own, and wait for it, but not for ever."""
+    import fsspec.asyn
+
+    loop = fsspec.asyn.get_loop()
+    if fsspec.asyn.iothread[0] is threading.current_thread():
+        coroutine.close()
+        raise InvalidArgument("archives cannot be read from within fsspec's own event loop; use another thread")
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    try:
+        return future.result(seconds)
+    except concurrent.futures.TimeoutError:
+        if future.done():
+            raise
+        raise RemoteFailed(f"reading did not end within {seconds:.0f} s; check the network") from None
+    finally:
+        future.cancel()

@@ -23,19 +23,27 @@ from xarray_safe.archive.markers import product_folders
 from xarray_safe.errors import CorruptFile, NotASafe, UnsupportedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import contextlib
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeAlias
 
     from xarray_safe.archive.local import LocalFile
+    from xarray_safe.archive.remote import Held, RemoteFile
 
-_opened: WeakValueDictionary[LocalFile, ZipArchive] = WeakValueDictionary()
+    ZipFile: TypeAlias = LocalFile | RemoteFile
+
+_opened: WeakValueDictionary[ZipFile, ZipArchive] = WeakValueDictionary()
 """Archives that came out of pickles: the many variables of a tree share one directory in each process."""
+
+_SLACK = 128
+"""Bytes that a local header's extra fields have at the most, as a rule: 28 with times, 20 in Zip64."""
 
 _BOMB_RATIO, _BOMB_SIZE = 200, 1 << 26
 """Members larger than this and packed tighter than this are refused. Images pack by 1, XML by 10 to 50."""
 
 
 class ZipArchive(Archive):
-    """A zip on a local disk, with or without the `.SAFE` folder in it.
+    """A zip, on a local disk or elsewhere, with or without the `.SAFE` folder in it.
 
     Parameters
     ----------
@@ -43,21 +51,35 @@ class ZipArchive(Archive):
         The zip; replaced while open, it is an error.
     """
 
-    def __init__(self, file: LocalFile) -> None:
+    def __init__(self, file: ZipFile) -> None:
         super().__init__(file.path)
+        self.local = file.local
         self._file = file
         self._starts: dict[str, int] = {}
 
     @cached_property
     def _members(self) -> tuple[str, dict[str, Member]]:
         """The product's folder in the zip ("" or with a slash behind), and members by name inside it."""
-        members = read_directory(self._file.read, self._file.size, self.url)
+        return self._read_members(self._file)
+
+    def _read_members(self, file: ZipFile | Held) -> tuple[str, dict[str, Member]]:
+        members = read_directory(file.read, self._file.size, self.url)
         prefix = _product_folder(members, self.url)
         return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
 
-    def open(self) -> None:
+    def open(self, file: Held | None = None) -> None:
         """Read the directory now, so that a zip that is none, or damaged, is an error at once."""
-        self._members  # noqa: B018
+        self.__dict__["_members"] = self._read_members(file or self._file)
+
+    def ahead(self, requests: Sequence[Request]) -> contextlib.AbstractContextManager[None]:
+        """As `Archive.ahead`; a deflated member comes whole, for its end is not to be had without all before."""
+        return super().ahead(
+            [
+                request if self._member(request[0]).method == STORED else (request[0], 0, None)
+                for request in requests
+                if self.exists(request[0])
+            ]
+        )
 
     @property
     def name(self) -> str:
@@ -81,26 +103,34 @@ class ZipArchive(Archive):
 
     def identity(self, name: str) -> tuple[str, ...]:
         """Path, size and time of change of the zip, and the name."""
-        return (self.url, str(self._file.size), str(self._file.mtime_ns), name)
+        return (self.url, str(self._file.size), self._file.tag, name)
 
-    def read_many(self, requests: list[Request]) -> list[bytes]:
-        """Several ranges, in the order asked for; see `Archive.read`."""
+    def _read(self, requests: Sequence[Request]) -> list[bytes]:
         asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
         unknown = {name: member for name, member, _, _ in asked if name not in self._starts}
+        file = self._file
         if unknown:
-            self._find_data(unknown)
+            file = self._file.ahead(found for request in asked for found in self._guess(*request))
+            self._note_starts(unknown, file.read_many(_header(member) for member in unknown.values()))
         ranges = [self._range(name, member, start, stop) for name, member, start, stop in asked]
-        raw = iter(self._file.read_many(found for found in ranges if found))
+        raw = iter(file.read_many(found for found in ranges if found))
         return [
-            self._finish(next(raw), *request) if found else self._inflate(*request)
+            self._finish(next(raw), *request) if found else self._inflate(file, *request)
             for found, request in zip(ranges, asked, strict=True)
         ]
 
-    def _find_data(self, members: dict[str, Member]) -> None:
-        """Read the local headers: names and extra fields there may be longer than in the directory."""
-        headers = self._file.read_many(
-            (member.header, member.header + LOCAL.size + len(member.stored_name)) for member in members.values()
-        )
+    def _guess(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
+        """Bytes that hold a member's local header, and a range of it, as far as the directory tells."""
+        first = _header(member)[1]
+        known = self._starts.get(name)
+        if member.method != STORED:
+            start, stop = 0, member.packed if (start, stop) == (0, member.size) else min(stop, member.packed)
+        end = (first if known is None else known) + stop + (0 if known is not None else _SLACK)
+        wanted = [((first if known is None else known) + start, min(end, self._file.size))]
+        return wanted if known is not None else [_header(member), *wanted]
+
+    def _note_starts(self, members: dict[str, Member], headers: Iterable[bytes]) -> None:
+        """Note where members begin; names and extra fields may be longer in local headers than in the directory."""
         for (name, member), header in zip(members.items(), headers, strict=True):
             if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * member.packed:
                 raise UnsupportedProduct(f"{self.url}: {name} would swell from {member.packed} to {member.size} bytes")
@@ -121,12 +151,12 @@ class ZipArchive(Archive):
             raise CorruptFile(f"{self.url}: the bytes of {name} do not have the checksum that the zip gives; {AGAIN}")
         return data
 
-    def _inflate(self, name: str, member: Member, start: int, stop: int) -> bytes:
+    def _inflate(self, file: ZipFile | Held, name: str, member: Member, start: int, stop: int) -> bytes:
         """Inflate a part of a deflated member."""
         first = self._starts[name]
 
         def fetch(begin: int, end: int) -> bytes:
-            return self._file.read(first + begin, first + end)
+            return file.read(first + begin, first + end)
 
         stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}")
         return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
@@ -136,14 +166,19 @@ class ZipArchive(Archive):
         inflate.CHECKPOINTS.drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
-        return (self._file.path, self._file.size, self._file.mtime_ns)
+        return (self._file.path, self._file.size, self._file.tag)
 
-    def __reduce__(self) -> tuple[Callable[[LocalFile], ZipArchive], tuple[LocalFile]]:
+    def __reduce__(self) -> tuple[Callable[[ZipFile], ZipArchive], tuple[ZipFile]]:
         """Pickle as path, size and time."""
         return _reopen, (self._file,)
 
 
-def _reopen(file: LocalFile) -> ZipArchive:
+def _header(member: Member) -> tuple[int, int]:
+    """Bytes of a member's local header: its fixed part and its name."""
+    return member.header, member.header + LOCAL.size + len(member.stored_name)
+
+
+def _reopen(file: ZipFile) -> ZipArchive:
     """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
     return _opened.setdefault(file, ZipArchive(file))
 

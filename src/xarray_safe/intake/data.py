@@ -33,12 +33,12 @@ class _Product:
 
     def to_entry(self) -> DataDescription:
         """Give the description for a catalog; what came from the environment stays a template."""
-        entry = super().to_entry()
+        entry = super().to_entry()  # type: ignore[misc]
         options = entry.kwargs.get("storage_options")
         if options:
             environment = self.metadata.get("environment") or {}
             entry.kwargs["storage_options"] = with_templates(options, environment, "{env(%s)}")
-        return entry  # type: ignore[no-any-return]
+        return entry
 
     def __repr__(self) -> str:
         return show.text(self.place, None)

@@ -152,7 +152,7 @@ class TextOrAttribute(LookUp):
 
     def resolve(self, documents: Documents) -> str:
         """Give the value in these documents."""
-        element = documents.root(self.document).find(self.path)
+        element = documents.root(self.document, self.path.partition("/")[0]).find(self.path)
         found = () if element is None else (element.text, *element.attrib.values())
         return next((str(value) for value in found if value is not None), "null")
 

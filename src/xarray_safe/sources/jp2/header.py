@@ -73,6 +73,8 @@ class Header:
         Binary exponents of the code-blocks' width and height.
     reversible
         Whether the wavelet is the lossless 5/3.
+    delimited
+        Whether markers of their own (SOP, EPH) may stand around packets.
     precincts
         Binary exponents of the precincts' width and height, from the coarsest resolution to the finest.
     tiles_start
@@ -95,6 +97,7 @@ class Header:
     layers: int
     block: tuple[int, int]
     reversible: bool
+    delimited: bool
     precincts: tuple[tuple[int, int], ...]
     tiles_start: int
     segments: tuple[tuple[int, bytes], ...]
@@ -213,10 +216,22 @@ def _parse(file: ImageFile, data: bytes) -> Header:
             file.corrupt(f"its header has {len(found.get(marker, ()))} {label} segments in place of one")
     try:
         siz = _siz(file, found[SIZ][0])
-        cod = _cod(file, found[COD][0])
+        levels, progression, layers, block, reversible, delimited, precincts = _cod(file, found[COD][0])
     except struct.error:
         file.corrupt("its SIZ or COD segment is too short")
-    header = Header(*siz, *cod, position, tuple(segments), tuple(found.get(TLM, ())))
+    header = Header(
+        *siz,
+        levels=levels,
+        progression=progression,
+        layers=layers,
+        block=block,
+        reversible=reversible,
+        delimited=delimited,
+        precincts=precincts,
+        tiles_start=position,
+        segments=tuple(segments),
+        tlm=tuple(found.get(TLM, ())),
+    )
     if image_box not in (None, (header.height, header.width, header.components, header.bits - 1)):
         file.corrupt(f"its ihdr box and its SIZ segment tell different sizes: {image_box}, {header.shape}")
     _check_work(file, header)
@@ -273,7 +288,7 @@ def _siz(file: ImageFile, body: bytes) -> tuple[int, int, int, int, int, int]:
     return x1, y1, min(tx, x1), min(ty, y1), components, depths.pop() + 1
 
 
-Cod = tuple[int, int, int, tuple[int, int], bool, tuple[tuple[int, int], ...]]
+Cod = tuple[int, int, int, tuple[int, int], bool, bool, tuple[tuple[int, int], ...]]
 
 
 def _cod(file: ImageFile, body: bytes) -> Cod:
@@ -286,7 +301,7 @@ def _cod(file: ImageFile, body: bytes) -> Cod:
     precincts = tuple((size & 15, size >> 4) for size in sizes)
     if any(0 in pair for pair in precincts[1:]):
         file.corrupt("its COD segment gives precincts of no size")
-    return levels, progression, layers, (xcb + 2, ycb + 2), wavelet == 1, precincts
+    return levels, progression, layers, (xcb + 2, ycb + 2), wavelet == 1, style & 6 > 0, precincts
 
 
 def _check_work(file: ImageFile, header: Header) -> None:

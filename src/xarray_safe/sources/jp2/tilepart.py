@@ -151,12 +151,20 @@ def _parse(file: ImageFile, tile: int, number: int, place: Part, data: memoryvie
 
 
 def _check_packets(file: ImageFile, header: Header, tile: int, parts: list[TilePart]) -> None:
-    """Compare the number of packets with what the sizes in the header ask for, where both can be told."""
-    expected = _packets(header, tile, 0)
-    if _is_plain(header, parts) and all(part.packets for part in parts):
-        found = sum(len(part.packets) for part in parts)
-        if found != expected:
-            file.corrupt(f"it has {found} packets, the sizes in the header make {expected}", tile)
+    """Compare the packets with their table, and their number with what the sizes in the header ask for."""
+    found = sum(len(part.packets) for part in parts)
+    if _is_plain(header, parts) and all(part.packets for part in parts) and found != _packets(header, tile, 0):
+        file.corrupt(f"it has {found} packets, the sizes in the header make {_packets(header, tile, 0)}", tile)
+    if header.delimited or any(PPT in part.markers for part in parts):
+        return
+    for part in parts:
+        at = part.body
+        for length in part.packets:
+            if at >= len(part.data):
+                break
+            if length > 1 and part.data[at] < 0x80:
+                file.corrupt(f"a packet of {length} bytes says that it is empty", tile)
+            at += length
 
 
 def packet_lengths(tables: list[bytes]) -> tuple[int, ...] | None:

@@ -1,0 +1,164 @@
+"""The doors to products elsewhere: which folder or zip a URL, a STAC item or a file object means."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from xarray_safe.archive import stac
+from xarray_safe.archive.markers import is_marker
+from xarray_safe.archive.remote import Place, open_folder, open_zip
+from xarray_safe.archive.remote_any import FsspecStore, RangesStore
+from xarray_safe.archive.remote_fetch import Fetcher, Versions
+from xarray_safe.archive.remote_http import HttpStore
+from xarray_safe.archive.remote_s3 import S3Store
+from xarray_safe.archive.remote_store import Ranges
+from xarray_safe.errors import InvalidArgument, MissingFile, NotASafe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xarray_safe.archive.base import Archive
+
+_ZIP_CHAIN = re.compile(r"zip://([^:]*)::(.+)", re.DOTALL)
+_NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
+_STAC_URL = re.compile(r"https?://[^?#]*(?:/items/[^/?#]+|\.(?:geo)?json)", re.IGNORECASE)
+
+
+def open_url(url: str, options: Mapping[str, Any]) -> Archive:
+    """Open a product by a URL that is not a local path's.
+
+    Parameters
+    ----------
+    url
+        Of a folder, a zip, a file at the top of a folder, a STAC item, or a chain of these as fsspec has it.
+    options
+        Storage options.
+
+    Raises
+    ------
+    SafeError
+        As `open_archive`.
+    """
+    chain = _ZIP_CHAIN.fullmatch(url)
+    if chain:
+        return _open_in_zip(chain[1], chain[2], options)
+    if _STAC_URL.fullmatch(url.partition("?")[0]):
+        place = store_of(url, options)
+        answer = Fetcher(place.store, Versions()).one(place.path)
+        return open_item(stac.parse_item(answer.data, place.url), options, url)
+    return open_place(store_of(url, options))
+
+
+def open_object(thing: object, options: Mapping[str, Any]) -> Archive | None:
+    """Open a product by an object: a STAC item, a file or path of fsspec, or one that gives `Ranges`; else None."""
+    if stac.is_item(thing):
+        return open_item(stac.as_mapping(thing), options)
+    fs, path = getattr(thing, "fs", None), getattr(thing, "path", None)
+    if fs is not None and isinstance(path, str) and hasattr(fs, "cat_file"):
+        return open_place(_place_in(fs, path))
+    if isinstance(thing, Ranges):
+        return open_zip(Place(RangesStore(thing), ""))
+    return None
+
+
+def open_item(item: Mapping[str, Any], options: Mapping[str, Any], base: str = "") -> Archive:
+    """Open the product of a STAC item."""
+    found = stac.place_of(item, options, base)
+    if "://" not in found.url:
+        from xarray_safe.archive.doors import open_archive
+
+        return open_archive(found.url, dict(options))
+    place = store_of(found.url, options)
+    return open_zip(place) if found.zip else open_folder(place, found.sizes)
+
+
+def open_place(place: Place) -> Archive:
+    """Open the folder or zip at a place, whichever its name says; where that says nothing, whichever is there."""
+    web = isinstance(place.store, HttpStore)
+    path = urlsplit(place.path).path if web else place.path
+    nodes = _NODES.fullmatch(path) if web else None
+    if nodes:
+        return open_folder(_at(place, nodes[1]))
+    path = path.rstrip("/")
+    folder, _, last = path.rpartition("/")
+    if last.lower().endswith(".zip") or last == "$value":
+        return open_zip(_at(place, path))
+    if is_marker(last):
+        return open_folder(_at(place, folder))
+    if last.lower().endswith((".xml", ".jp2")):
+        raise NotASafe(f"{place.url} is a file of a product, not the product; open the folder that ends in .SAFE")
+    if last.lower().endswith(".safe"):
+        return open_folder(_at(place, path))
+    try:
+        return open_folder(_at(place, path))
+    except (MissingFile, NotASafe) as error:
+        try:
+            return open_zip(_at(place, path))
+        except MissingFile:
+            raise error from None
+
+
+def _at(place: Place, path: str) -> Place:
+    """Give another path in the same store; the query of a URL stays."""
+    if isinstance(place.store, HttpStore):
+        return Place(place.store, urlunsplit(urlsplit(place.path)._replace(path=path, fragment="")))
+    return Place(place.store, path)
+
+
+def _open_in_zip(inner: str, outer: str, options: Mapping[str, Any]) -> Archive:
+    """Open a product in a zip, by fsspec's ``zip://inner::outer``: our own reader needs far fewer requests."""
+    from xarray_safe.archive.doors import is_remote, open_archive
+
+    scheme = outer.partition("://")[0]
+    nested = options.get(scheme)
+    own = nested if isinstance(nested, dict) else {key: value for key, value in options.items() if key != "zip"}
+    archive = open_zip(store_of(outer, own)) if is_remote(outer) else open_archive(outer)
+    folder = inner.strip("/")
+    head, _, last = folder.rpartition("/")
+    folder = head if is_marker(last) else folder
+    if folder and folder.rpartition("/")[2].lower().removesuffix(".safe") != archive.name.lower():
+        raise NotASafe(f"{archive.url} has no product in a folder {inner!r}; its product is {archive.name}")
+    return archive
+
+
+def _place_in(fs: Any, path: str) -> Place:
+    """Give the place of a path in a file system of fsspec, or an open file of it."""
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+    if "s3" in protocols:
+        return Place(S3Store(fs.storage_options), path.strip("/"))
+    if "https" in protocols:
+        return Place(HttpStore(path, fs.storage_options), path)
+    return Place(FsspecStore(f"{protocols[0]}://{path.lstrip('/')}", {}, fs), path)
+
+
+def store_of(url: str, options: Mapping[str, Any]) -> Place:
+    """Give the store and the path that a URL means; asks nothing.
+
+    Raises
+    ------
+    InvalidArgument
+        The scheme is unknown, or what it needs is not installed.
+    """
+    try:
+        import fsspec  # noqa: F401
+    except ImportError:
+        raise InvalidArgument(f'{url} lies elsewhere: pip install "xarray-safe[remote]", or download it') from None
+    scheme = url.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        _need("aiohttp", url)
+        return Place(HttpStore(url, options), url)
+    if scheme in ("s3", "s3a"):
+        _need("s3fs", url)
+        return Place(S3Store(options), url.partition("://")[2].strip("/"))
+    store = FsspecStore(url, options)
+    return Place(store, store.path())
+
+
+def _need(module: str, url: str) -> None:
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise InvalidArgument(f'{url} needs {module}, which is not installed: pip install "xarray-safe[remote]"')
+

@@ -1,0 +1,156 @@
+"""Ranges from object stores that speak S3, through s3fs, which signs; retries are ours."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.archive.remote_http import retry_after
+from xarray_safe.archive.remote_limits import limits
+from xarray_safe.archive.remote_store import PASSING, Answer, TryAgain, Version, words
+from xarray_safe.errors import AccessDenied, CorruptFile, MissingFile, RemoteFailed, SafeError, UnsupportedProduct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PASSING_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
+_DENIED = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
+
+
+class S3Store:
+    """An object store.
+
+    Parameters
+    ----------
+    options
+        As for `s3fs.S3FileSystem`: ``key``, ``secret``, ``anon``, ``client_kwargs``, ``endpoint_url``, ….
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
+        self._fs: tuple[int, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the options, which may hold keys: others need them, too."""
+        return {"_options": self._options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start afresh."""
+        self.__dict__.update(state)
+        self._fs = None
+
+    @property
+    def host(self) -> str:
+        """The endpoint."""
+        client = self._options.get("client_kwargs") or {}
+        return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
+
+    def join(self, root: str, name: str) -> str:
+        """Path of a file below a folder."""
+        return f"{root.rstrip('/')}/{name}"
+
+    def label(self, path: str) -> str:
+        """URL of a path; these hold no secrets."""
+        return f"s3://{path}"
+
+    async def find(self, path: str) -> dict[str, Version]:
+        """Names, sizes and ETags of all files below a folder: one request for 1000 of them."""
+        fs = await self._open(path)
+        try:
+            found: dict[str, dict[str, Any]] = await fs._find(path, detail=True)
+        except Exception as error:
+            raise self._failure(error, path) from None
+        start = len(path.rstrip("/")) + 1
+        return {name[start:]: Version(about.get("size"), str(about.get("ETag") or "")) for name, about in found.items()}
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range; see `Store.get`."""
+        fs = await self._open(path)
+        bucket, key, _ = fs.split_path(path)
+        asked = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
+        try:
+            limit = {} if start == 0 and stop is None else {"Range": asked}
+            response = await fs._call_s3("get_object", Bucket=bucket, Key=key, **limit)
+            return await self._answer(response, path, start, stop)
+        except (SafeError, TryAgain):
+            raise
+        except Exception as error:
+            raise self._failure(error, path) from None
+
+    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> Answer:
+        """Read what was asked for, and not more."""
+        body, length, span = response["Body"], int(response["ContentLength"]), str(response.get("ContentRange") or "")
+        tag = str(response.get("ETag") or response.get("LastModified") or "")
+        try:
+            if span:
+                place, _, total = span.removeprefix("bytes ").partition("/")
+                first, size = int(place.partition("-")[0]), int(total)
+            elif start == 0 and stop is None:
+                first, size = 0, length
+            else:
+                raise UnsupportedProduct(
+                    f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) is not "
+                    "moved in silence; download the product (xarray_safe.access) and open the copy"
+                )
+            if start >= 0 and first != start:
+                raise RemoteFailed(f"{self.label(path)}: the store answers with other bytes than it was asked for")
+            data = await body.read()
+        finally:
+            body.close()
+        if len(data) != length:
+            raise TryAgain(f"the answer breaks off after {len(data)} of {length} bytes")
+        return Answer(data, first, Version(size, tag))
+
+    def _failure(self, error: Exception, path: str) -> Exception:
+        """Turn an error of s3fs, botocore or aiohttp into what it means."""
+        label = self.label(path)
+        cause = getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
+        about = cause.get("ResponseMetadata", {}) if isinstance(cause, dict) else {}
+        status = about.get("HTTPStatusCode")
+        code = str(cause.get("Error", {}).get("Code", "")) if isinstance(cause, dict) else ""
+        if status in (401, 403) or code in _DENIED or isinstance(error, PermissionError) or "Credentials" in words(error):
+            said = code or status or type(error).__name__
+            return AccessDenied(
+                f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
+                "in storage_options (anon=True for public data) and open it again"
+            )
+        if status == 404 or isinstance(error, FileNotFoundError):
+            return MissingFile(f"{label} is not there ({code or 'status 404'})")
+        if status == 416:
+            return CorruptFile(f"{label} is smaller than it should be; it was replaced or is cut short; open it again")
+        if status in PASSING or code in _PASSING_CODES:
+            after = retry_after(about.get("HTTPHeaders") or {})
+            return TryAgain(f"status {status} {code}".strip(), after=after, busy=status == 429)
+        if status is None and _of_network(error):
+            return TryAgain(words(error))
+        return RemoteFailed(f"{label} could not be read ({words(error)})")
+
+    async def _open(self, path: str) -> Any:
+        """Give this process's file system, with a session."""
+        if self._fs is None or self._fs[0] != os.getpid():
+            self._fs = (os.getpid(), _file_system(self._options))
+        fs = self._fs[1]
+        client = await fs.set_session()
+        if ":" in path.partition("/")[0]:  # Ceph: tenant:bucket, which botocore believes to be no bucket
+            from botocore.handlers import validate_bucket_name
+
+            client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+        return fs
+
+
+def _file_system(options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    own = dict(options)
+    timeouts = {"connect_timeout": 10, "read_timeout": limits().timeout}
+    config: dict[str, Any] = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
+    fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
+    fs.retries = 1
+    return fs
+
+
+def _of_network(error: BaseException) -> bool:
+    """Whether an error without an answer is the network's, and may pass."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    lasting = {"ParamValidationError", "NoCredentialsError", "InvalidEndpointConfigurationError", "TypeError", "ValueError"}
+    return not names & lasting

@@ -1,0 +1,125 @@
+"""Where a STAC item says that a product lies: the folder that its assets have in common, and the sizes it tells.
+
+The Copernicus Data Space's items name every file of a product, in its object store (``href``) and over HTTPS
+(``alternate``). See https://github.com/radiantearth/stac-spec and the extensions `file` and `alternate-assets`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from xarray_safe.errors import NotASafe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FOLDER = re.compile(r"(.*?\.SAFE)(?:/(.*))?", re.IGNORECASE)
+_NODES = re.compile(r"(.*?/Products\([^()]+\)/Nodes\([^()]+\.SAFE\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE)
+_ZIP = re.compile(r".*(?:\.SAFE\.zip|/Products\([^()]+\)/\$value)", re.IGNORECASE)
+_WEB_OPTIONS = frozenset({"headers", "token", "auth", "trusted_hosts", "ssl"})
+_S3_OPTIONS = frozenset({"key", "secret", "anon", "endpoint_url", "profile", "config_kwargs", "session"})
+
+
+@dataclass
+class Found:
+    """A place where a product lies."""
+
+    url: str
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes of its files, by name, as far as the item tells."""
+    files: int = 0
+    """How many assets lie there."""
+    zip: bool = False
+
+
+def is_item(thing: object) -> bool:
+    """Whether an object is a STAC item: a mapping as in its JSON, or pystac's; looks at hardly anything."""
+    if isinstance(thing, dict):
+        return thing.get("type") == "Feature" and isinstance(thing.get("assets"), dict)
+    return hasattr(thing, "assets") and hasattr(thing, "to_dict") and hasattr(thing, "id")
+
+
+def as_mapping(item: Any) -> Mapping[str, Any]:
+    """Give an item as in its JSON; links between items are not followed."""
+    return item if isinstance(item, dict) else item.to_dict(include_self_link=True, transform_hrefs=False)
+
+
+def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
+    """Read an item's JSON.
+
+    Raises
+    ------
+    NotASafe
+        It is something else.
+    """
+    try:
+        found = json.loads(data)
+    except ValueError:
+        raise NotASafe(f"{url} is no STAC item: it is no JSON") from None
+    if not is_item(found):
+        kind = found.get("type") if isinstance(found, dict) else None
+        raise NotASafe(f"{url} is no STAC item but {kind or 'another JSON'}; open one of its items")
+    return found
+
+
+def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = "") -> Found:
+    """Give the place of the product of an item that suits the storage options best.
+
+    Parameters
+    ----------
+    item
+        As in its JSON.
+    options
+        Storage options: those of a web server (``headers``, ``token``) choose HTTPS, others the object store.
+    base
+        URL of the item, which relative places start from.
+
+    Raises
+    ------
+    NotASafe
+        None of its assets lies in a `.SAFE`.
+    """
+    base = next((str(link.get("href")) for link in item.get("links") or () if link.get("rel") == "self"), base)
+    found: dict[str, Found] = {}
+    for href, size in _hrefs(item, base):
+        _sort_in(found, href, size)
+    if not found:
+        raise NotASafe(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
+    web = bool(_WEB_OPTIONS & set(options)) and not _S3_OPTIONS & set(options)
+    return max(found.values(), key=lambda place: (place.url.startswith("http") == web, not place.zip, place.files))
+
+
+def _hrefs(item: Mapping[str, Any], base: str) -> Iterator[tuple[str, int | None]]:
+    for asset in item["assets"].values():
+        if not isinstance(asset, dict):
+            continue
+        alternates = asset.get("alternate")
+        others = alternates.values() if isinstance(alternates, dict) else ()
+        for place in (asset, *(other for other in others if isinstance(other, dict))):
+            href, size = place.get("href"), place.get("file:size", asset.get("file:size"))
+            if isinstance(href, str):
+                yield urljoin(base, href) if "://" not in href and base else href, size if isinstance(size, int) else None
+
+
+def _sort_in(found: dict[str, Found], href: str, size: int | None) -> None:
+    """Add an asset to the place where it lies."""
+    path = href.partition("?")[0] if urlsplit(href).scheme.startswith("http") else href
+    nodes = _NODES.fullmatch(path)
+    if nodes:
+        root, name = nodes[1], "/".join(re.findall(r"Nodes\(([^()]+)\)", nodes[2]))
+    elif _ZIP.fullmatch(path):
+        found.setdefault(href, Found(href, zip=True)).files += 1
+        return
+    else:
+        match = _FOLDER.fullmatch(path)
+        if match is None:
+            return
+        root, name = match[1], match[2] or ""
+    place = found.setdefault(root, Found(root))
+    place.files += 1
+    if name and size is not None:
+        place.sizes[unquote(name)] = size

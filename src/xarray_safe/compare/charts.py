@@ -1,0 +1,97 @@
+"""Charts of a comparison as SVG, which a report holds in itself; no script, no library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from xarray_safe.compare.words import bytes_text, seconds_text, title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from xarray_safe.compare.result import Comparison, Step
+
+_WIDTH: Final = 360
+_LEFT: Final = 84
+_RIGHT: Final = 76
+_BAR: Final = 13
+_GAP: Final = 14
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One chart: bars in pairs, left source above right source.
+
+    Parameters
+    ----------
+    title
+        What is measured.
+    rows
+        Label of a pair, and the parts of both bars, e.g. CPU of user and system; None where not known.
+    show
+        How a number is written.
+    """
+
+    title: str
+    rows: tuple[tuple[str, tuple[float, ...] | None, tuple[float, ...] | None], ...]
+    show: Callable[[float], str]
+
+    def svg(self, names: tuple[str, str]) -> str:
+        """Draw it."""
+        largest = max((sum(bar) for _, *pair in self.rows for bar in pair if bar), default=0) or 1
+        scale = (_WIDTH - _LEFT - _RIGHT) / largest
+        body, y = [], 4
+        for label, *pair in self.rows:
+            body.append(f'<text class="label" x="{_LEFT - 8}" y="{y + _BAR + 4}">{escape(label)}</text>')
+            for side, (name, bar) in enumerate(zip(names, pair, strict=True)):
+                body += self._bar(y + side * (_BAR + 2), side, name, bar, scale)
+            y += 2 * (_BAR + 2) + _GAP
+        height = y - _GAP + 4
+        return (
+            f'<figure><figcaption>{escape(self.title)}</figcaption><svg class="chart" role="img" '
+            f'aria-label="{escape(self.title)}" viewBox="0 0 {_WIDTH} {height}">{"".join(body)}</svg></figure>'
+        )
+
+    def _bar(self, y: int, side: int, name: str, bar: tuple[float, ...] | None, scale: float) -> Iterator[str]:
+        x = float(_LEFT)
+        text = "not known" if bar is None else self.show(sum(bar))
+        for part, value in enumerate(bar or ()):
+            width = max(1.0 if part == 0 else 0.0, value * scale)
+            yield (
+                f'<rect class="bar side{side} part{part}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" '
+                f'rx="2"><title>{escape(f"{name}: {text}")}</title></rect>'
+            )
+            x += width
+        yield f'<text class="value" x="{x + 6:.1f}" y="{y + _BAR - 2.5}">{escape(text)}</text>'
+
+
+def charts(found: Comparison) -> list[str]:
+    """Draw all charts of a comparison for which there are numbers."""
+    names = title_of(found)
+    return [bars.svg(names) for bars in _all(found)]
+
+
+def _all(found: Comparison) -> Iterator[Bars]:
+    if found.left.steps and found.right.steps:
+        yield _of_steps(found, "Wall time", lambda step: (step.wall,), seconds_text)
+        yield _of_steps(found, "CPU time: user, and paler: system", lambda step: (step.user, step.system), seconds_text)
+        yield _of_steps(found, "Peak memory", lambda step: None if step.memory is None else (step.memory,), _bytes)
+        yield _of_steps(found, "Bytes moved", lambda step: (step.moved,), _bytes)
+        if any(step.requests for side in (found.left, found.right) for step in side.steps):
+            yield _of_steps(found, "HTTP requests", lambda step: (step.requests,), lambda count: f"{count:.0f}")
+    sizes = [None if side.size is None else (float(side.size),) for side in (found.left, found.right)]
+    if any(sizes):
+        yield Bars("Size of the product", (("all files", sizes[0], sizes[1]),), _bytes)
+
+
+def _of_steps(
+    found: Comparison, title: str, of: Callable[[Step], tuple[float, ...] | None], show: Callable[[float], str]
+) -> Bars:
+    pairs = zip(found.left.steps, found.right.steps, strict=True)
+    return Bars(title, tuple((left.name, of(left), of(right)) for left, right in pairs), show)
+
+
+def _bytes(size: float) -> str:
+    return bytes_text(round(size))

@@ -1,0 +1,145 @@
+"""What opening and reading a source costs, measured in a process of its own: time, CPU, memory, requests, bytes.
+
+Run as a program, it takes a source as JSON on standard input (options may hold credentials, so nothing is on the
+command line) and gives the steps as JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.compare.result import Step
+from xarray_safe.compare.trees import find
+from xarray_safe.errors import SafeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from xarray import DataTree
+
+    from xarray_safe.compare.opening import Place
+
+BANDS = tuple(f"/measurements/reflectance/{group}/b04" for group in ("r10m", "r20m", "r60m"))
+"""The band that is read, of the first group that there is; a pixel is read of its neighbour b03."""
+
+_LONGEST = 600.0
+
+
+class MeasuringFailed(SafeError, RuntimeError):
+    """The process that measures did not end well."""
+
+
+def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step, ...]:
+    """Open a source, read one pixel, read one band, in a fresh process whose imports are done.
+
+    Parameters
+    ----------
+    place
+        The source.
+    layout
+        In which a SAFE is opened.
+    longest
+        Seconds to wait.
+
+    Raises
+    ------
+    MeasuringFailed
+        With what the process said.
+    """
+    task = {"kind": place.kind, "url": place.url, "options": dict(place.options), "layout": layout}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps(task),
+            capture_output=True,
+            text=True,
+            timeout=longest,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MeasuringFailed(f"{place.url}: opening and reading one band took more than {longest:.0f} s") from None
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise MeasuringFailed(f"{place.url}: measuring failed: {last[0]}")
+    return tuple(Step(**step) for step in json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    """Measure the source on standard input."""
+    task = json.load(sys.stdin)
+    from xarray_safe.compare.opening import Place
+
+    _import_all()
+    place = Place(task["kind"], task["url"], task["options"])
+    steps = list(steps_of(lambda: place.open(task["layout"])))
+    print(json.dumps([asdict(step) for step in steps]))
+
+
+def _import_all() -> None:
+    """Import all that opening and reading need: imports are no part of what is measured."""
+    import xarray.backends
+
+    xarray.backends.list_engines()  # imports the plugins of all packages, as the first opening would
+    for room in ("archive", "products", "sources"):
+        package = importlib.import_module(f"xarray_safe.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
+            importlib.import_module(module.name)
+    for name in ("zarr", "imagecodecs"):
+        importlib.import_module(name)
+
+
+def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
+    """Measure the steps in this process."""
+    from xarray_safe.compare.meter import Meter
+
+    meter = Meter()
+    with _step(meter, "open") as opened:
+        tree = open_tree()
+    yield opened.step
+    path = next((path for path in BANDS if find(tree, path) is not None), None)
+    if path is None:
+        return
+    with _step(meter, "first pixel") as pixel:
+        neighbour = tree[path.replace("b04", "b03")]
+        neighbour[neighbour.shape[0] // 2, neighbour.shape[1] // 2].load()
+    yield pixel.step
+    with _step(meter, "one band") as band:
+        tree[path].load()
+    yield band.step
+
+
+class _Measured:
+    """Measures what happens inside ``with``."""
+
+    step: Step
+
+    def __init__(self, meter: Any, name: str) -> None:
+        self._meter, self._name = meter, name
+
+    def __enter__(self) -> _Measured:
+        self._meter.start()
+        self._times, self._wall = os.times(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, times = time.perf_counter() - self._wall, os.times()
+        counts = self._meter.stop()
+        user, system = times.user - self._times.user, times.system - self._times.system
+        self.step = Step(self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read)
+
+
+def _step(meter: Any, name: str) -> AbstractContextManager[_Measured]:
+    return _Measured(meter, name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""True-colour pictures of a product, as PNG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xarray_safe.compare.trees import find
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+_GROUPS: Final = tuple(f"/measurements/reflectance/{group}" for group in ("r60m", "r20m", "r10m"))
+_COLOURS: Final = ("b04", "b03", "b02")
+BRIGHTEST: Final = 0.3
+"""Reflectance that is shown as white: land is seldom brighter, clouds are."""
+
+
+def true_colour(tree: DataTree, most: int = 360, finest: bool = False) -> bytes | None:
+    """Draw a product in true colour.
+
+    Parameters
+    ----------
+    tree
+        The product, of either source.
+    most
+        Pixels of the longer side at the most; every n-th pixel is taken.
+    finest
+        Start from the finest resolution instead of the coarsest.
+
+    Returns
+    -------
+    bytes or None
+        A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
+    """
+    groups = _GROUPS[::-1] if finest else _GROUPS
+    group = next((path for path in groups if all(find(tree, f"{path}/{band}") is not None for band in _COLOURS)), None)
+    if group is None:
+        return None
+    step = max(1, -(-max(tree[group].sizes[dim] for dim in ("y", "x")) // most))
+    bands = [np.asarray(tree[f"{group}/{band}"][::step, ::step].values, np.float32) for band in _COLOURS]
+    return png(colours(np.stack(bands, -1)))
+
+
+def colours(reflectance: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Give reflectance (rows, columns, 3) as colours (rows, columns, 4) with an alpha; the eye's gamma is applied."""
+    valid = ~np.isnan(reflectance).any(-1)
+    light = np.clip(np.nan_to_num(reflectance) / BRIGHTEST, 0, 1) ** (1 / 1.6)
+    rgba = np.empty((*reflectance.shape[:2], 4), np.uint8)
+    rgba[..., :3] = np.round(light * 255)
+    rgba[..., 3] = np.where(valid, 255, 0)
+    return rgba
+
+
+def png(image: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """Encode an image as PNG."""
+    import imagecodecs
+
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=6))
