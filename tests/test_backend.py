@@ -109,7 +109,9 @@ def test_product_names_are_claimed(level, satellite):
         assert guesses(path), path
 
 
-@pytest.mark.parametrize("thing", [None, 5, b"", b"bytes", "", "x.nc", "a.zarr", "S2.zip", object(), Path("nothing.SAFE")])
+@pytest.mark.parametrize(
+    "thing", [None, 5, b"", b"bytes", "", "x.nc", "a.zarr", "S2.zip", object(), Path("nothing.SAFE")]
+)
 def test_other_things_are_not_claimed(thing):
     assert not guesses(thing)
 
@@ -132,7 +134,15 @@ def test_xarray_guesses_the_engine(l2a_folder, l2a_zip):
 
 @pytest.mark.parametrize(
     ("version", "layout"),
-    [("2.8", "2.8"), ("2.8.0", "2.8"), ("2.8.1", "2.8"), ("2.5", "2.5"), ("2.5.6", "2.5"), ("2.7", "2.8"), ("2.7.0", "2.8")],
+    [
+        ("2.8", "2.8"),
+        ("2.8.0", "2.8"),
+        ("2.8.1", "2.8"),
+        ("2.5", "2.5"),
+        ("2.5.6", "2.5"),
+        ("2.7", "2.8"),
+        ("2.7.0", "2.8"),
+    ],
 )
 def test_known_versions(l1c_folder, version, layout):
     found = xr.open_dataset(l1c_folder, engine="safe", group="conditions/geometry", eopf_version=version)
@@ -145,7 +155,9 @@ def test_default_is_2_8(tiny_tree, tiny_folder):
     assert xr.open_datatree(tiny_folder, engine="safe", eopf_version="2.8").identical(tiny_tree)
 
 
-@pytest.mark.parametrize("version", ["2.6", "2.6.2", "2.4", "2.9", "3.0", "2", "latest", "", "2.8.", "v2.8", None, 2, 28, "2.8.1.1"])
+@pytest.mark.parametrize(
+    "version", ["2.6", "2.6.2", "2.4", "2.9", "3.0", "2", "latest", "", "2.8.", "v2.8", None, 2, 28, "2.8.1.1"]
+)
 def test_unknown_versions_are_errors_that_name_the_known(l2a_folder, version):
     with pytest.raises(InvalidArgument, match=r"'2\.5'.*'2\.8'") as caught:
         xr.open_datatree(l2a_folder, engine="safe", eopf_version=version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,11 @@ def test_a_tile_is_kept_until_all_of_it_was_read() -> None:
         assert decoder.ask(tiles, share)
     assert (decoder.wholes, decoder.parts) == (1, 0)
     assert tiles.nbytes == 0
+    assert [decoder.ask(tiles, share, "other") for share in (0.1, 0.6, 0.2)] == [False, True, True]
+    assert tiles.nbytes == TILE.nbytes
+    assert decoder.ask(tiles, 0.1, "other")
+    assert (decoder.wholes, decoder.parts) == (2, 1)
+    assert tiles.nbytes == 0
 
 
 def test_small_windows_come_alone_until_the_whole_is_cheaper() -> None:
@@ -181,10 +187,15 @@ def test_threads_that_want_the_same_tile_decode_it_once() -> None:
         first = pool.submit(tiles.window, "t", 0.6, TILE.nbytes, slow, decoder.part)
         assert started.wait(30)
         others = [pool.submit(tiles.window, "t", 0.1, TILE.nbytes, slow, decoder.part) for _ in range(3)]
+        while tiles._running["t"].unread > 0.1 + 1e-6:
+            time.sleep(0.001)
         go.set()
         for future in (first, *others):
             np.testing.assert_array_equal(future.result(30)[0], TILE)
     assert decoder.wholes == 1
+    assert tiles.nbytes == TILE.nbytes
+    assert decoder.ask(tiles, 0.1)
+    assert tiles.nbytes == 0
 
 
 def test_a_failed_tile_is_tried_anew() -> None:

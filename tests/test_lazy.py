@@ -117,12 +117,16 @@ LAID_OUT = {
         "<n1:Auxiliary_Data_Info", "<!-- see <Quality_Indicators_Info> --><n1:Auxiliary_Data_Info", 1
     ),
     "quality first": lambda text: moved(text, "Quality_Indicators_Info", "General_Info"),
-    "auxiliary files before the middle": lambda text: moved(text, "Auxiliary_Data_Info", "Satellite_Ancillary_Data_Info"),
+    "auxiliary files before the middle": lambda text: moved(
+        text, "Auxiliary_Data_Info", "Satellite_Ancillary_Data_Info"
+    ),
     "image data last": lambda text: moved(text, "Image_Data_Info", ""),
     "ancillary data first": lambda text: moved(text, "Satellite_Ancillary_Data_Info", "General_Info"),
     "ancillary data last": lambda text: moved(text, "Satellite_Ancillary_Data_Info", ""),
     "an attribute with > in it": lambda text: text.replace("<n1:General_Info", '<n1:General_Info note="a > b"', 1),
-    "CDATA": lambda text: text.replace("</n1:General_Info>", "<x><![CDATA[</n1:General_Info>]]></x></n1:General_Info>", 1),
+    "CDATA": lambda text: text.replace(
+        "</n1:General_Info>", "<x><![CDATA[</n1:General_Info>]]></x></n1:General_Info>", 1
+    ),
     "an instruction": lambda text: text.replace("<n1:General_Info", "<?style <a> ?><n1:General_Info", 1),
     "other prefix": lambda text: text.replace("n1:", "other:").replace("xmlns:n1=", "xmlns:other="),
     "UTF-16": lambda text: text.replace('encoding="UTF-8"', 'encoding="UTF-16"', 1),
@@ -256,7 +260,12 @@ def _mean(array):
 def test_forked_processes_read(request, tree, packing):
     opened = xr.open_datatree(request.getfixturevalue(packing), engine="safe")
     expected = _mean(opened["/measurements/reflectance/r10m/b02"])  # starts the threads that decode
-    paths = ["/measurements/reflectance/r10m/b02", BAND, "/conditions/meteorology/cams/z", "/conditions/geometry/sun_angles"]
+    paths = [
+        "/measurements/reflectance/r10m/b02",
+        BAND,
+        "/conditions/meteorology/cams/z",
+        "/conditions/geometry/sun_angles",
+    ]
     with multiprocessing.get_context("fork").Pool(2) as pool:
         found = pool.map_async(_mean, [opened[path] for path in paths]).get(120)
     assert found == [expected, *(_mean(tree[path]) for path in paths[1:])]

@@ -237,7 +237,10 @@ def test_a_cut_of_a_cut(lazy, values, rows, columns, more_rows, more_columns):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(integers, integers), max_size=8))
 def test_points(lazy, values, points):
-    rows, columns = (xr.DataArray(np.array(list(part), dtype=int), dims="point") for part in (zip(*points, strict=True) if points else ((), ())))
+    rows, columns = (
+        xr.DataArray(np.array(list(part), dtype=int), dims="point")
+        for part in (zip(*points, strict=True) if points else ((), ()))
+    )
     np.testing.assert_array_equal(lazy.b02.isel(y=rows, x=columns).values, values[rows.values, columns.values])
 
 

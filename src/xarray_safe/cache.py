@@ -32,6 +32,8 @@ Pixels = np.ndarray[Any, np.dtype[Any]]
 TILE_BYTES = 128_000_000
 INDEX_BYTES = 32_000_000
 MAX_THREADS = 16
+MAX_NOTES = 4096
+NOTHING = 1e-9
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -136,11 +138,19 @@ class _Tile:
     unread: float
 
 
+@dataclass
+class _Decoding:
+    """A tile that a thread is decoding: others wait for its pixels."""
+
+    pixels: Future[Pixels]
+    unread: float
+
+
 class Tiles:
     """Decoded tiles, kept only while a part of them has not been read yet.
 
     Whole tiles that are asked for whole are not kept: whoever reads along the tiles needs each once. A window
-    inside a tile is decoded alone, until the windows of that tile have cost about as much as all of it would;
+    inside a tile is decoded alone, until the windows of that tile have cost nearly as much as all of it would;
     then it is decoded whole and kept until as many pixels as it has were read from it.
 
     Parameters
@@ -149,16 +159,18 @@ class Tiles:
         Bytes of pixels to keep; 0 keeps none.
     """
 
-    LARGE = 0.5
-    """Share of a tile from which on all of it is decoded: most of its other pixels would be read soon."""
+    LARGE = 0.25
+    """Share of a tile from which on all of it is decoded: most of its other pixels will be read soon."""
     COST = 0.6
     """What decoding a window costs is about its share to this power (measured on tiles of 1024 pixels)."""
+    ENOUGH = 0.6
+    """Cost of a tile's windows, in units of decoding all of it, beyond which all of it is decoded."""
 
     def __init__(self, limit: int) -> None:
         self._kept: Bounded[_Tile] = Bounded(limit)
         self._lock = threading.Lock()
-        self._spent: OrderedDict[Hashable, float] = OrderedDict()
-        self._running: dict[Hashable, Future[Pixels]] = {}
+        self._spent: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._running: dict[Hashable, _Decoding] = {}
 
     @property
     def nbytes(self) -> int:
@@ -186,53 +198,56 @@ class Tiles:
         pixels, is_whole
             Read-only where they are a whole tile's: others may share them.
         """
-        keeps = nbytes <= self._kept.limit
         with self._lock:
             tile = self._kept.get(key)
             if tile is not None:
                 tile.unread -= share
-                if tile.unread <= 1e-9:
+                if tile.unread <= NOTHING:
                     self._kept.drop(key)
                 return tile.pixels, True
             running = self._running.get(key)
-            mine: Future[Pixels] | None = None
-            if running is None and (share == 1 or self._worth_whole(key, share, keeps)):
-                mine = self._running[key] = Future()
+            if running is not None:
+                running.unread -= share
+            else:
+                unread = self._left_unread(key, share, nbytes)
+                if unread is not None:
+                    mine = self._running[key] = _Decoding(Future(), unread)
         if running is not None:
-            return running.result(), True
-        if mine is not None:
-            return self._decode(key, share, whole, mine, keep=keeps and share < 1), True
+            return running.pixels.result(), True
+        if unread is not None:
+            return self._decode(key, whole, mine), True
         return part(), False
 
-    def _decode(
-        self, key: Hashable, share: float, whole: Callable[[], Pixels], running: Future[Pixels], *, keep: bool
-    ) -> Pixels:
+    def _decode(self, key: Hashable, whole: Callable[[], Pixels], mine: _Decoding) -> Pixels:
         try:
             pixels = whole()
             pixels.flags.writeable = False
         except BaseException as error:
             with self._lock:
                 del self._running[key]
-            running.set_exception(error)
+            mine.pixels.set_exception(error)
             raise
         with self._lock:
             del self._running[key]
-            if keep:
-                self._kept.put(key, _Tile(pixels, 1 - share), pixels.nbytes)
-        running.set_result(pixels)
+            if mine.unread > NOTHING:
+                self._kept.put(key, _Tile(pixels, mine.unread), pixels.nbytes)
+        mine.pixels.set_result(pixels)
         return pixels
 
-    def _worth_whole(self, key: Hashable, share: float, keeps: bool) -> bool:
-        """Keep account of what the windows of a tile have cost, in units of decoding all of it."""
-        if not keeps:
-            return False
-        spent = self._spent.pop(key, 0.0) + share**self.COST
-        if share >= self.LARGE or spent > 1:
-            return True
-        self._spent[key] = spent
-        while len(self._spent) > 4096:
+    def _left_unread(self, key: Hashable, share: float, nbytes: int) -> float | None:
+        """Decide whether to decode all of a tile: its share that is left unread then, None for the window only."""
+        if share == 1:
+            return 0.0
+        if nbytes > self._kept.limit:
+            return None
+        cost, read = self._spent.pop(key, (0.0, 0.0))
+        cost, read = cost + share**self.COST, read + share
+        if share >= self.LARGE or cost > self.ENOUGH:
+            return 1 - read
+        self._spent[key] = cost, read
+        while len(self._spent) > MAX_NOTES:
             self._spent.popitem(last=False)
-        return False
+        return None
 
 
 @dataclass

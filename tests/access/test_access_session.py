@@ -61,11 +61,12 @@ def test_a_thousand_requests_over_ten_lifetimes(cdse: Cdse, connect: Connect) ->
     assert 9 <= cdse.refreshes <= 40
 
 
-def test_eight_threads_at_expiry_refresh_once(cdse: Cdse, connect: Connect) -> None:
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "alone"])
+def test_eight_threads_at_expiry_refresh_once(cdse: Cdse, connect: Connect, shared: bool) -> None:
     cdse.life = 0.3
-    client = connect()
+    client = connect(keep_token=shared)
     client.login()
-    cdse.life = 600
+    cdse.life, cdse.delay = 600, 0.1
     time.sleep(0.4)
     start = threading.Barrier(8)
 
@@ -114,15 +115,26 @@ def test_a_server_that_refuses_fresh_tokens_is_asked_twice(cdse: Cdse, connect: 
 _LOGIN = """
 import sys
 from xarray_safe.access import CDSE, Endpoints
+if sys.argv[3:]:
+    print("ready", flush=True)
+    sys.stdin.readline()
 print(CDSE(endpoints=Endpoints.at(sys.argv[1]), state_folder=sys.argv[2]).login())
 """
 
 
 def test_processes_share_one_login(cdse: Cdse, tmp_path: Path) -> None:
     env = {**os.environ, "CDSE_USERNAME": USER, "CDSE_PASSWORD": PASSWORD}
-    command = [sys.executable, "-c", _LOGIN, cdse.url, str(tmp_path / "state")]
-    running = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE) for _ in range(3)]
-    assert {process.communicate(timeout=60)[0].strip() for process in running} == {USER.encode()}
+    command = [sys.executable, "-c", _LOGIN, cdse.url, str(tmp_path / "state"), "wait"]
+    pipe, cdse.delay = subprocess.PIPE, 0.5
+    running = [subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:  # all at once
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert {process.communicate(timeout=60)[0].strip() for process in running} == {USER}
     assert (cdse.logins, cdse.refreshes) == (1, 0)
 
 

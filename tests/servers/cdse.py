@@ -71,6 +71,8 @@ class Cdse(Background):
         Whether a missing second factor is named in the answer (Keycloak says no more than "Invalid user credentials").
     redirect
         Where downloads are redirected; "" for the same server as localhost, None for nowhere.
+    delay
+        Seconds before a token is given.
     busy
         So many of the next downloads are answered 429.
     ranges, etags
@@ -84,6 +86,7 @@ class Cdse(Background):
         self.life, self.refresh_life = life, refresh_life
         self.explains = False
         self.redirect: str | None = ""
+        self.delay = 0.0
         self.busy = 0
         self.retry_after = "0"
         self.ranges = self.etags = True
@@ -143,6 +146,7 @@ class _Handler(Handler):
             self._json(400, {"error": "invalid_request"})
             return
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        time.sleep(self.cdse.delay)
         with self.cdse.lock:
             if form.get("client_id") != "cdse-public" or "client_secret" in form or "Authorization" in self.headers:
                 self._json(401, {"error": "invalid_client", "error_description": "Invalid client credentials"})

@@ -6,7 +6,7 @@ command line) and gives the steps as JSON on standard output.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
 import os
 import pkgutil
@@ -94,7 +94,8 @@ def _import_all() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
             importlib.import_module(module.name)
     for name in ("zarr", "imagecodecs"):
-        importlib.import_module(name)
+        if importlib.util.find_spec(name):  # Zarr is an extra
+            importlib.import_module(name)
 
 
 def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
@@ -127,14 +128,25 @@ class _Measured:
 
     def __enter__(self) -> _Measured:
         self._meter.start()
-        self._times, self._wall = os.times(), time.perf_counter()
+        self._times, self._wall = _cpu(), time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        wall, times = time.perf_counter() - self._wall, os.times()
+        wall, (user, system) = time.perf_counter() - self._wall, _cpu()
         counts = self._meter.stop()
-        user, system = times.user - self._times.user, times.system - self._times.system
+        user, system = user - self._times[0], system - self._times[1]
         self.step = Step(self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read)
+
+
+def _cpu() -> tuple[float, float]:
+    """Seconds of CPU of this process, user and system; to the microsecond where the system counts them so."""
+    if sys.platform == "win32":
+        times = os.times()
+        return times.user, times.system
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime, usage.ru_stime
 
 
 def _step(meter: Any, name: str) -> AbstractContextManager[_Measured]:

@@ -17,7 +17,7 @@ BRIGHTEST: Final = 0.3
 """Reflectance that is shown as white: land is seldom brighter, clouds are."""
 
 
-def true_colour(tree: DataTree, most: int = 360, finest: bool = False) -> bytes | None:
+def true_colour(tree: DataTree, most: int = 360) -> bytes | None:
     """Draw a product in true colour.
 
     Parameters
@@ -25,20 +25,19 @@ def true_colour(tree: DataTree, most: int = 360, finest: bool = False) -> bytes 
     tree
         The product, of either source.
     most
-        Pixels of the longer side at the most; every n-th pixel is taken.
-    finest
-        Start from the finest resolution instead of the coarsest.
+        Pixels of the longer side at the most. Every n-th pixel is taken of the coarsest resolution that has enough.
 
     Returns
     -------
     bytes or None
         A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
     """
-    groups = _GROUPS[::-1] if finest else _GROUPS
-    group = next((path for path in groups if all(find(tree, f"{path}/{band}") is not None for band in _COLOURS)), None)
-    if group is None:
+    groups = {path: tree[path].sizes for path in _GROUPS if all(find(tree, f"{path}/{band}") is not None for band in _COLOURS)}
+    sides = {path: max(sizes["y"], sizes["x"]) for path, sizes in groups.items()}
+    if not sides:
         return None
-    step = max(1, -(-max(tree[group].sizes[dim] for dim in ("y", "x")) // most))
+    group = next((path for path, side in sides.items() if side >= most), list(sides)[-1])
+    step = max(1, -(-sides[group] // most))
     bands = [np.asarray(tree[f"{group}/{band}"][::step, ::step].values, np.float32) for band in _COLOURS]
     return png(colours(np.stack(bands, -1)))
 

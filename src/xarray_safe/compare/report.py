@@ -49,7 +49,7 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .label { t
 .side0 { fill: var(--side0); background: var(--side0); } .side1 { fill: var(--side1); background: var(--side1); } .part1 { opacity: .5; }
 table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 10px; font-size: 14px; }
 th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } td.same { color: var(--good); width: 2em; } td.other { color: var(--bad); width: 2em; }
+th { font-weight: 600; } .facts th { white-space: nowrap; } td.same { color: var(--good); width: 2em; } td.other { color: var(--bad); width: 2em; }
 code { font: 13px ui-monospace, monospace; }
 """
 

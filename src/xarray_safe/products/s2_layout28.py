@@ -81,7 +81,8 @@ def _reflectance(level: Level) -> Iterator[Var]:
                 **VALID,
             )
             source = Jp2(s2.band_image(level, band, resolution), resolution)
-            yield Var(f"/measurements/reflectance/r{resolution}m/{band.name}", source, IMAGE, attrs)
+            resampled = band.resolution != resolution  # one of them, b01 at 20 m, came with baseline 04.00
+            yield Var(f"/measurements/reflectance/r{resolution}m/{band.name}", source, IMAGE, attrs, optional=resampled)
 
 
 def _band_short_name(level: Level, band: str, resolution: int) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.errors import CorruptFile, InvalidArgument
 from xarray_safe.sources.jp2.header import Header, ImageFile, halved
-from xarray_safe.sources.jp2.index import open_index
+from xarray_safe.sources.jp2.index import forget_index, open_index
 from xarray_safe.sources.jp2.mosaic import Mosaic
 from xarray_safe.sources.jp2.overview import read_low_pass
 
@@ -153,7 +153,12 @@ class Jp2Image:
         ranges = [_positions(item, size) for item, size in zip(key, self.shape, strict=True)]
         flips = tuple(slice(None, None, -1 if steps.step < 0 else 1) for steps in ranges)
         components, rows, columns = (steps[::-1] if steps.step < 0 else steps for steps in ranges)
-        pixels = self._read(components, rows, columns)[flips]
+        try:
+            pixels = self._read(components, rows, columns)[flips]
+        except CorruptFile:
+            if not forget_index(ImageFile(self.files, self.name)):
+                raise  # else the index that was kept may be of another file; look again
+            pixels = self._read(components, rows, columns)[flips]
         return pixels[tuple(0 if isinstance(item, int | np.integer) else slice(None) for item in key)]
 
     def _read(self, components: range, rows: range, columns: range) -> Pixels:
@@ -161,6 +166,7 @@ class Jp2Image:
             return np.empty((len(components), len(rows), len(columns)), self.dtype)
         file = ImageFile(self.files, self.name)
         index = open_index(file)
+        file = index.at_hand(file)
         self.expected.check(file, index.header)
         if not self.overview:
             return Mosaic(file, index).read(components, rows, columns)

@@ -6,16 +6,29 @@ only tells where the next begins. The walk goes as far as the tile that is asked
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 from xarray_safe import cache
-from xarray_safe.sources.jp2.header import EOC, SOT, Header, ImageFile, read_header
+from xarray_safe.errors import CorruptFile
+from xarray_safe.sources.jp2 import index_store
+from xarray_safe.sources.jp2.ahead import Blocks, Head, held
+from xarray_safe.sources.jp2.header import EOC, FIRST_READ, SOT, Header, ImageFile, read_header
+from xarray_safe.sources.jp2.seek import NotPlainError, Place, Places
+
 
 SOT_BYTES = 12
 WALK_READ = 4096
 WALK_READ_MAX = 1 << 18
+WHOLE = 1 << 19
+"""Files that lie elsewhere and have at most so many bytes are read whole: that is cheaper than a second request."""
+
+
+Need = Callable[[int, Place, bytes], int]
+T = TypeVar("T")
 
 
 class Part(NamedTuple):
@@ -65,13 +78,28 @@ class Index:
         self._complete: set[int] = set()
         self._next: int | None = header.tiles_start  # None once the walk, or the table, has been read
         self._buffer, self._buffer_start, self._read_size = b"", 0, WALK_READ
+        self._places = None if file.files.local or header.tlm else Places(header, self._size, _shares(self.key, header))
+        self.head = b""
+        """The file's first bytes, up to the first tile, where known."""
+        self.whole = b""
+        """All bytes of the file, where it is small and lies elsewhere."""
+        self.needs: dict[tuple[int, int], int] = {}
+        """Bytes from a tile's start that its image after so many halvings needs, where known."""
         if header.tiles_start + header.tiles * (SOT_BYTES + 2) > self._size:
             file.corrupt(f"{self._size} bytes cannot hold the {header.tiles} tiles that its header says")
 
     @property
     def nbytes(self) -> int:
         """About the memory that the full index takes."""
-        return 2000 + 250 * self.header.tiles
+        return 2000 + 250 * self.header.tiles + len(self.whole)
+
+    def at_hand(self, file: ImageFile) -> ImageFile:
+        """Give the image as it is best read: from memory where all of it is there."""
+        return held(file, Blocks([(0, self.whole)])) if self.whole else file
+
+    def knows(self, tile: int) -> bool:
+        """Whether the places of a tile can be told without reading."""
+        return tile in self._complete or bool(self.header.tlm) or self._next is None
 
     def parts(self, file: ImageFile, tile: int) -> tuple[Part, ...]:
         """Give the places of a tile's parts, in order.
@@ -84,11 +112,56 @@ class Index:
         with self._lock:
             if self.header.tlm and self._next is not None:
                 self._read_table(file)
+            if not self.knows(tile) and self._places:
+                places = self._places
+                self._seek(file, lambda: places.locate(file, tile))
             while tile not in self._complete and self._next is not None:
                 self._step(file, self._next, tile)
             if tile not in self._parts:
                 file.corrupt("it is not in the file", tile)
             return self._parts[tile]
+
+    def guess(self, tile: int) -> int | None:
+        """Where a tile should start; None where nothing tells."""
+        with self._lock:
+            return self._places.guess(tile) if self._places else None
+
+    def learn(self, parts: Mapping[int, tuple[int, int]]) -> None:
+        """Take over the places of tiles (start, length) from an index that was kept; reading them checks them."""
+        with self._lock:
+            self._parts |= {tile: (Part(*place),) for tile, place in parts.items()}
+            self._complete |= parts.keys()
+            if self._places:
+                self._places.learn(parts)
+            if len(self._complete) == self.header.tiles:
+                self._next = None
+
+    def walk(self, file: ImageFile, last: int, first_bytes: int, need: Need) -> list[tuple[int, bytes]]:
+        """Find all tiles up to one from several places at once; give their first bytes, see `Places.walk`."""
+        with self._lock:
+            places = self._places
+            if places is None:
+                return []
+            return self._seek(file, lambda: places.walk(file, last, first_bytes, need)) or []
+
+    def _seek(self, file: ImageFile, search: Callable[[], T]) -> T | None:
+        """Search for tiles, and keep what is found; where the file is of another kind, leave it to the walk."""
+        places = self._places
+        if places is None:
+            return None
+        before = len(places.parts)
+        try:
+            return search()
+        except NotPlainError:
+            self._places, self._parts, self._complete = None, {}, set()
+            return None
+        finally:
+            if self._places:
+                self._parts |= {tile: (Part(*place),) for tile, place in places.parts.items()}
+                self._complete |= places.parts.keys()
+                if len(places.parts) > before:
+                    cache.indexes().put(_kind(self.key, self.header), places.fractions(), 40 * len(places.starts))
+                    index_store.keep(file, self.head, places.parts)
 
     def _add(self, file: ImageFile, tile: int, part: Part) -> None:
         if tile >= self.header.tiles:
@@ -164,6 +237,45 @@ def open_index(file: ImageFile) -> Index:
     kept = cache.indexes()
     index = kept.get(key)
     if not isinstance(index, Index):
-        index = Index(file, read_header(file))
+        index = Index(file, read_header(file)) if file.files.local else _open_elsewhere(file)
         kept.put(index.key, index, index.nbytes)
     return index
+
+
+def forget_index(file: ImageFile) -> bool:
+    """Forget an image's index if it had been kept from an earlier session; tell whether it had."""
+    if file.files.local or not index_store.forget(file):
+        return False
+    cache.indexes().drop(file.files.identity(file.name))
+    return True
+
+
+def _open_elsewhere(file: ImageFile) -> Index:
+    """Make the index of an image that lies elsewhere: as it was kept, or by one read."""
+    known = index_store.find(file)
+    if known is not None:
+        with contextlib.suppress(CorruptFile):
+            head, parts = known
+            index = Index(file, read_header(held(file, Head(head))))
+            index.head = head
+            index.learn(parts)
+            return index
+    size = file.files.size(file.name)
+    start = file.read(0, size if size <= WHOLE else FIRST_READ)
+    index = Index(file, read_header(held(file, Blocks([(0, start)]))))
+    index.head = start[: index.header.tiles_start + 4]
+    if size <= WHOLE:
+        index.whole = start
+    elif index.header.tlm:
+        index_store.keep(file, index.head, {})
+    return index
+
+
+def _kind(key: tuple[str, ...], header: Header) -> tuple[str | int, ...]:
+    """What images have in common whose tiles lie at about the same shares of their bytes: product and geometry."""
+    return ("shares", key[0].rpartition("/")[0], header.width, header.height, header.tile_width, header.tile_height)
+
+
+def _shares(key: tuple[str, ...], header: Header) -> dict[int, float]:
+    found = cache.indexes().get(_kind(key, header))
+    return found if isinstance(found, dict) else {}

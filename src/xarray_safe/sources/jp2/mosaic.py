@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from xarray_safe import cache
 from xarray_safe.sources.jp2.decode import decode, decode_low_pass
 from xarray_safe.sources.jp2.header import Box, ImageFile, halved
+from xarray_safe.sources.jp2.several import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,10 @@ class Mosaic:
             return pixels if owned else pixels.copy()
         dtype = np.dtype(np.int32) if self.halvings else header.dtype
         pixels = np.empty((len(components), len(rows), len(columns)), dtype)
-        cache.run([partial(self._fill, pixels, components, rows, columns, y, x) for y in down for x in across])
+        tiles = [y.tile * header.across + x.tile for y in down for x in across]
+        with reading(self.file, self.index, tiles, self.halvings) as file:
+            mosaic = replace(self, file=file)
+            cache.run([partial(mosaic._fill, pixels, components, rows, columns, y, x) for y in down for x in across])
         return pixels
 
     def _fill(

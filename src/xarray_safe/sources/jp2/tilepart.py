@@ -95,8 +95,7 @@ def read_prefix(file: ImageFile, index: Index, tile: int, halvings: int) -> list
     if len(places) > 1 or not _coarse_first(header):
         return read_tile(file, index, tile)
     place = places[0]
-    x0, y0, x1, y1 = header.box(tile, halvings)
-    size = min(place.length, GUESS_EXTRA + (x1 - x0) * (y1 - y0) * header.components * header.bits // 8)
+    size = min(place.length, index.needs.get((tile, halvings)) or guessed_bytes(header, tile, halvings))
     data = b""
     while True:
         data += file.read(place.start + len(data), place.start + size)
@@ -112,6 +111,32 @@ def read_prefix(file: ImageFile, index: Index, tile: int, halvings: int) -> list
         if need <= len(data):
             return [part]
         size = need
+
+
+def guessed_bytes(header: Header, tile: int, halvings: int) -> int:
+    """Guess how many bytes from its start the image of a tile after so many halvings needs: rather too many."""
+    x0, y0, x1, y1 = header.box(tile, halvings)
+    return GUESS_EXTRA + (x1 - x0) * (y1 - y0) * header.components * header.bits // 8
+
+
+def needed_bytes(file: ImageFile, header: Header, tile: int, place: Part, data: bytes, halvings: int) -> int:
+    """Tell from its first bytes how many of them the image of a tile after so many halvings needs.
+
+    Raises
+    ------
+    CorruptFile
+        The tile's header makes no sense.
+    """
+    try:
+        part = _parse(file, tile, 0, place, memoryview(data), 1)
+    except _TooShortError:
+        return min(place.length, 4 * len(data))
+    return part.body + sum(part.packets[: _packets(header, tile, halvings)]) if part.packets else place.length
+
+
+def is_coarse_first(header: Header) -> bool:
+    """Whether the first bytes of a tile hold its coarse resolutions."""
+    return _coarse_first(header)
 
 
 def _parse(file: ImageFile, tile: int, number: int, place: Part, data: memoryview, parts: int) -> TilePart:

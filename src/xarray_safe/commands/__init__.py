@@ -1,0 +1,37 @@
+"""The commands of ``xarray-safe`` that look at products: info, tree, compare, verify, quicklook, demo.
+
+Each file has one command and imports what it needs when it runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from xarray_safe.access import cli as access
+from xarray_safe.commands.compare import compare
+from xarray_safe.commands.demo import demo
+from xarray_safe.commands.info import info
+from xarray_safe.commands.quicklook import quicklook
+from xarray_safe.commands.tree import tree
+from xarray_safe.commands.verify import verify
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Open Sentinel .SAFE archives as the tree of EOPF Zarr; look at them, compare, verify, find and fetch.",
+    epilog="Exit status: 0 done; 1 it went wrong; 2 it was called wrongly; 3 products differ or are damaged.",
+)
+"""The whole command line; `cli` runs it."""
+
+LOOKING = {
+    info: "xarray-safe info S2B_MSIL2A_….SAFE.zip",
+    tree: "xarray-safe tree S2B_MSIL2A_….SAFE -g measurements | less",
+    compare: "xarray-safe compare S2B_MSIL2A_….SAFE S2B_MSIL2A_….zarr --html report.html",
+    verify: "xarray-safe verify downloads/*.SAFE.zip",
+    quicklook: "xarray-safe quicklook S2B_MSIL2A_….SAFE.zip -o picture.png",
+    demo: "xarray-safe demo --open",
+}
+for command, example in LOOKING.items():
+    app.command(epilog=f"Example: {example}")(command)
+app.registered_commands += access.app.registered_commands

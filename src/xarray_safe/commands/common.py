@@ -1,0 +1,58 @@
+"""What commands share: arguments, and opening what they name."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xarray_safe.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+DIFFERENT = 3
+"""Exit status of a command that did its work and found that products differ or are damaged."""
+
+Product = Annotated[str, typer.Argument(help="Path or URL of a SAFE (folder or zip) or a Zarr.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Layout = Annotated[str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.")]
+Options = Annotated[
+    str | None, typer.Option("--options", help='storage_options of a remote product, as JSON: \'{"anon": true}\'.')
+]
+
+
+def open_product(product: str, layout: str | None = None, options: str | None = None) -> DataTree:
+    """Open a SAFE or a Zarr."""
+    from xarray_safe.compare.opening import place
+
+    return place(product, options_of(options)).open(layout)
+
+
+def options_of(text: str | None) -> dict[str, Any]:
+    """Read storage options.
+
+    Raises
+    ------
+    InvalidArgument
+        They are no JSON object.
+    """
+    if text is None:
+        return {}
+    try:
+        options = json.loads(text)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        raise InvalidArgument("--options: give a JSON object such as '{\"anon\": true}'.")
+    return options
+
+
+def print_rich(*parts: Any) -> None:
+    """Print for people: with colours in a terminal; in a pipe as plain text that is not cut to a width."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 200)
+    console.print(*parts)
