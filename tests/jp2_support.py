@@ -7,7 +7,7 @@ import struct
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import imagecodecs
 import numpy as np
@@ -24,6 +24,7 @@ Pixels = np.ndarray[Any, np.dtype[Any]]
 class Folder:
     """An archive that is a folder; counts what is read from it."""
 
+    local: ClassVar[bool] = True
     root: str
     reads: list[int] = field(default_factory=list, compare=False)
 

@@ -188,6 +188,6 @@ def check_range(name: str, start: int, stop: int | None, size: int) -> tuple[int
     return min(start, stop), stop
 
 
-def by_name(requests: list[Request]) -> Iterable[tuple[str, list[Request]]]:
+def by_name(requests: Sequence[Request]) -> Iterable[tuple[str, list[Request]]]:
     """Group neighbouring requests for the same file."""
     return ((name, list(group)) for name, group in itertools.groupby(requests, key=lambda request: request[0]))

@@ -194,7 +194,9 @@ def _local(text: str) -> str:
     if text.lower().startswith("file://"):
         url = urlsplit(text)
         if url.netloc not in ("", "localhost"):
-            raise UnsupportedProduct(f"{text} lies on another machine, which this URL does not lead to; mount it, or use another URL")
+            raise UnsupportedProduct(
+                f"{text} lies on another machine, which this URL does not lead to; mount it, or use another URL"
+            )
         text = url2pathname(url.path)
     return os.path.abspath(os.path.expanduser(text))
 

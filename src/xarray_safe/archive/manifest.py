@@ -76,6 +76,6 @@ def agree(listed: Mapping[str, Listed], other: Mapping[str, int], url: str, tell
         entry = listed.get(name)
         if entry is not None and entry.size is not None and entry.size != size and name != MANIFEST:
             raise CorruptFile(
-                f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or of "
-                "two versions of the product"
+                f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or "
+                "of two versions of the product"
             )

@@ -124,7 +124,8 @@ class FsspecStore:
 
 def _version(about: Mapping[str, Any]) -> Version:
     """Give the version that a file system's description of a file tells."""
-    tag = next((about[key] for key in ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created") if about.get(key)), "")
+    keys = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created")
+    tag = next((about[key] for key in keys if about.get(key)), "")
     size = about.get("size")
     return Version(None if size is None else int(size), str(tag))
 

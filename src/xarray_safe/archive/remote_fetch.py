@@ -117,8 +117,8 @@ class Fetcher:
         self.versions.check(span.path, label, answer.version)
         if span.stop is not None and len(answer.data) != span.stop - span.start:
             raise CorruptFile(
-                f"{label} ends at byte {span.start + len(answer.data)}, before byte {span.stop}; it is cut short, or was "
-                "replaced; fetch the product again"
+                f"{label} ends at byte {span.start + len(answer.data)}, before byte {span.stop}; it is cut short, or "
+                "was replaced; fetch the product again"
             )
         return answer
 
@@ -137,7 +137,8 @@ class Fetcher:
             failures += not problem.busy
             if failures >= limit.tries:
                 raise RemoteFailed(
-                    f"{label} could not be read, tried {failures} times: {problem.what}. Check the network, or try later."
+                    f"{label} could not be read, tried {failures} times: {problem.what}. "
+                    "Check the network, or try later."
                 )
             pause = limit.backoff(max(1, failures)) if problem.after is None else problem.after
             if problem.busy or problem.after is not None:

@@ -15,11 +15,9 @@ from xarray_safe.archive.remote_store import PASSING, Answer, TryAgain, Version,
 from xarray_safe.errors import AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed, UnsupportedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import aiohttp
-
-Token = "str | Callable[[str | None], str]"
 
 TRUSTED = (".dataspace.copernicus.eu",)
 """Ends of names of hosts that share logins: among these, a redirect does not lose the credentials."""
@@ -115,7 +113,7 @@ class HttpStore:
                 finally:
                     response.release() if response.content.at_eof() else response.close()
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-                raise InvalidArgument(f"{self.label(path)} is no URL that can be asked ({type(error).__name__})") from None
+                raise InvalidArgument(f"{self.label(path)} is no URL to ask ({type(error).__name__})") from None
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if isinstance(error, (AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed)):
                     raise
@@ -212,8 +210,8 @@ class HttpStore:
             return Answer(data, 0, Version(len(data), tag))
         if length is None or length > _SMALL:
             raise UnsupportedProduct(
-                f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is not "
-                "moved in silence; download the product (xarray_safe.access) and open the copy"
+                f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
+                "not moved in silence; download the product (xarray_safe.access) and open the copy"
             )
         data = await _read(response, length, None)
         begin = max(0, start + len(data)) if start < 0 else start

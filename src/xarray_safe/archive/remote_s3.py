@@ -89,8 +89,8 @@ class S3Store:
                 first, size = 0, length
             else:
                 raise UnsupportedProduct(
-                    f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) is not "
-                    "moved in silence; download the product (xarray_safe.access) and open the copy"
+                    f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) "
+                    "is not moved in silence; download the product (xarray_safe.access) and open the copy"
                 )
             if start >= 0 and first != start:
                 raise RemoteFailed(f"{self.label(path)}: the store answers with other bytes than it was asked for")
@@ -108,7 +108,8 @@ class S3Store:
         about = cause.get("ResponseMetadata", {}) if isinstance(cause, dict) else {}
         status = about.get("HTTPStatusCode")
         code = str(cause.get("Error", {}).get("Code", "")) if isinstance(cause, dict) else ""
-        if status in (401, 403) or code in _DENIED or isinstance(error, PermissionError) or "Credentials" in words(error):
+        denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
+        if denied or "Credentials" in words(error):
             said = code or status or type(error).__name__
             return AccessDenied(
                 f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
@@ -143,7 +144,7 @@ def _file_system(options: Mapping[str, Any]) -> Any:
 
     own = dict(options)
     timeouts = {"connect_timeout": 10, "read_timeout": limits().timeout}
-    config: dict[str, Any] = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
+    config = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
     fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
     fs.retries = 1
     return fs
@@ -152,5 +153,5 @@ def _file_system(options: Mapping[str, Any]) -> Any:
 def _of_network(error: BaseException) -> bool:
     """Whether an error without an answer is the network's, and may pass."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    lasting = {"ParamValidationError", "NoCredentialsError", "InvalidEndpointConfigurationError", "TypeError", "ValueError"}
+    lasting = {"ParamValidationError", "NoCredentialsError", "InvalidConfigError", "TypeError", "ValueError"}
     return not names & lasting

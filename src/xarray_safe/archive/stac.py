@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _FOLDER = re.compile(r"(.*?\.SAFE)(?:/(.*))?", re.IGNORECASE)
-_NODES = re.compile(r"(.*?/Products\([^()]+\)/Nodes\([^()]+\.SAFE\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE)
+_NODES = re.compile(
+    r"(.*?/Products\([^()]+\)/Nodes\([^()]+\.SAFE\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE
+)
 _ZIP = re.compile(r".*(?:\.SAFE\.zip|/Products\([^()]+\)/\$value)", re.IGNORECASE)
 _WEB_OPTIONS = frozenset({"headers", "token", "auth", "trusted_hosts", "ssl"})
 _S3_OPTIONS = frozenset({"key", "secret", "anon", "endpoint_url", "profile", "config_kwargs", "session"})
@@ -45,7 +47,8 @@ def is_item(thing: object) -> bool:
 
 def as_mapping(item: Any) -> Mapping[str, Any]:
     """Give an item as in its JSON; links between items are not followed."""
-    return item if isinstance(item, dict) else item.to_dict(include_self_link=True, transform_hrefs=False)
+    found: dict[str, Any] = item if isinstance(item, dict) else item.to_dict(transform_hrefs=False)
+    return found
 
 
 def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
@@ -102,7 +105,8 @@ def _hrefs(item: Mapping[str, Any], base: str) -> Iterator[tuple[str, int | None
         for place in (asset, *(other for other in others if isinstance(other, dict))):
             href, size = place.get("href"), place.get("file:size", asset.get("file:size"))
             if isinstance(href, str):
-                yield urljoin(base, href) if "://" not in href and base else href, size if isinstance(size, int) else None
+                full = urljoin(base, href) if base and "://" not in href else href
+                yield full, size if isinstance(size, int) else None
 
 
 def _sort_in(found: dict[str, Found], href: str, size: int | None) -> None:

@@ -108,7 +108,7 @@ class ZipArchive(Archive):
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
         asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
         unknown = {name: member for name, member, _, _ in asked if name not in self._starts}
-        file = self._file
+        file: ZipFile | Held = self._file
         if unknown:
             file = self._file.ahead(found for request in asked for found in self._guess(*request))
             self._note_starts(unknown, file.read_many(_header(member) for member in unknown.values()))

@@ -13,6 +13,7 @@ import pkgutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step,
     task = {"kind": place.kind, "url": place.url, "options": dict(place.options), "layout": layout}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],
             input=json.dumps(task),
             capture_output=True,
             text=True,
@@ -92,7 +93,8 @@ def _import_all() -> None:
     for room in ("archive", "products", "sources"):
         package = importlib.import_module(f"xarray_safe.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
-            importlib.import_module(module.name)
+            with suppress(ImportError):  # what needs an extra that is not installed is not used either
+                importlib.import_module(module.name)
     for name in ("zarr", "imagecodecs"):
         if importlib.util.find_spec(name):  # Zarr is an extra
             importlib.import_module(name)

@@ -36,7 +36,7 @@ class Blocks:
     """Bytes at hand, by position."""
 
     def __init__(self, blocks: Sequence[tuple[int, bytes]]) -> None:
-        self._blocks = {start: data for start, data in blocks}
+        self._blocks = dict(blocks)
 
     def take(self, start: int, stop: int) -> bytes | None:
         """Give bytes that lie in one block."""
@@ -68,15 +68,9 @@ class HeldFiles:
     name: str
     source: Source
 
-    @property
-    def url(self) -> str:
-        """The archive's."""
-        return self.files.url
-
-    @property
-    def local(self) -> bool:
-        """The archive's."""
-        return self.files.local
+    def __post_init__(self) -> None:
+        """Take over what the archive says of itself."""
+        self.url, self.local = self.files.url, self.files.local
 
     def find(self, pattern: str) -> list[str]:
         """As the archive."""

@@ -19,7 +19,6 @@ from xarray_safe.sources.jp2.ahead import Blocks, Head, held
 from xarray_safe.sources.jp2.header import EOC, FIRST_READ, SOT, Header, ImageFile, read_header
 from xarray_safe.sources.jp2.seek import NotPlainError, Place, Places
 
-
 SOT_BYTES = 12
 WALK_READ = 4096
 WALK_READ_MAX = 1 << 18

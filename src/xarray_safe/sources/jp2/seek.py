@@ -11,6 +11,7 @@ one back to the walk.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -268,7 +269,7 @@ class _Walk:
             for head in chains:
                 end = min([self.stop, *(tile for tile in ends if tile > head)])
                 marks = [head, *sorted(t for at in self.searches if head < (t := self._near(at)) < end), end]
-                gaps += [(b - a, a, b) for a, b in zip(marks, marks[1:], strict=False)]
+                gaps += [(b - a, a, b) for a, b in itertools.pairwise(marks)]
             length, a, b = max(gaps)
             if length < 10:
                 return
