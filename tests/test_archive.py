@@ -333,8 +333,6 @@ def test_doors_that_lead_nowhere(products: dict[str, Path], tmp_path: Path) -> N
         (folder / BAND, NotASafe, "is a file of a product"),
         (folder / GRANULE / "MTD_TL.xml", NotASafe, f"open {re.escape(folder.as_posix())}$"),
         (folder / "INSPIRE.xml", NotASafe, "is a file of a product"),
-        ("s3://eodata/X.SAFE", UnsupportedProduct, "remote archives are not yet supported"),
-        ("simplecache::https://host/X.zip", UnsupportedProduct, "remote"),
         ("file://host/X.SAFE", UnsupportedProduct, "another machine"),
     ]:
         with pytest.raises(error, match=message):

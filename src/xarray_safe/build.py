@@ -58,11 +58,8 @@ class Opening:
         for name, names in found.items():
             if len(names) > 1:
                 raise _several(archive, product.documents[name], names)
-        return cls(
-            product,
-            archive,
-            Documents(archive, {name: names[0] for name, names in found.items() if names}, product.cut, overview),
-        )
+        there = {name: names[0] for name, names in found.items() if names}
+        return cls(product, archive, Documents(archive, there, product.cut, overview, product.documents))
 
     def find(self, pattern: str) -> str:
         """Name of the one file that matches a pattern."""
@@ -309,4 +306,5 @@ def _outside() -> int:
 
 
 def _several(archive: Archive, pattern: str, names: list[str]) -> CorruptFile:
-    return CorruptFile(f"{archive.url}: several files match {pattern}, where one must: {', '.join(names)}.")
+    listed = ", ".join(names)
+    return CorruptFile(f"{archive.url}: several files match {pattern}, where one must: {listed}. Fetch the product again.")

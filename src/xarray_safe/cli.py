@@ -9,10 +9,11 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    Exit status: 0 done; 1 it went wrong (one line says how); 2 it was called wrongly; 130 interrupted.
+    Exit status: 0 done; 1 it went wrong (one line says how); 2 it was called wrongly; 3 products differ or are damaged;
+    130 interrupted.
     """
     try:
-        from xarray_safe.access.cli import app
+        from xarray_safe.commands import app
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("typer", "click", "rich", "shellingham"):
             raise

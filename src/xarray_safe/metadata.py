@@ -7,6 +7,7 @@ about all in which the product specifications PSD-14 and PSD-15 differ.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -58,7 +59,7 @@ class X(LookUp):
     optional
         A missing element leaves the key out instead of raising `MissingElement`.
     default
-        The value where the element is missing; implies `optional`.
+        The value where the element is missing or empty; one that makes no sense is an error.
     every
         Where several elements match, give the list of their values, as the converter does; else the first.
     attribute
@@ -90,7 +91,8 @@ class X(LookUp):
         try:
             return self.convert("" if text is None else text)
         except (ValueError, ArithmeticError, IndexError) as error:
-            if self.optional or self.default is not ABSENT:
+            blank = not (text or "").strip()
+            if self.optional or (blank and self.default is not ABSENT):
                 return self.default
             raise documents.senseless(self.document, self.path, text) from error
 
@@ -136,6 +138,22 @@ class Overview(LookUp):
         return documents.overview
 
 
+def finite(text: str) -> float:
+    """Number of a text; ValueError for infinity and NaN."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
+def positive(text: str) -> float:
+    """Number above zero of a text."""
+    value = finite(text)
+    if value <= 0:
+        raise ValueError(f"{text} is not above zero")
+    return value
+
+
 def resolve(table: Any, documents: Documents) -> Any:
     """Copy a nested table with values in the place of all look-ups; absent keys and items are left out."""
     kind = type(table)  # exact types: tables are literals, and this runs for thousands of leaves on each opening
@@ -163,12 +181,15 @@ class Documents:
         For documents with a huge middle that nobody needs: the elements before and after it (see `read_ends`).
     overview
         The tree is opened at 1 / 2**overview of the resolution; places of images depend on it.
+    patterns
+        Patterns of the file names, for messages about files that are not there.
     """
 
     files: Files
     names: Mapping[str, str]
     cut: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     overview: int = 0
+    patterns: Mapping[str, str] = field(default_factory=dict)
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
     _ends: set[str] = field(default_factory=set, repr=False)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
@@ -185,10 +206,24 @@ class Documents:
             self._roots[document] = self._parse(document, None)
         return self._roots[document]
 
+    def name(self, document: str) -> str:
+        """Name of a document's file.
+
+        Raises
+        ------
+        MissingFile
+            The archive has none.
+        """
+        if document not in self.names:
+            file = self.patterns.get(document, document)
+            raise MissingFile(
+                f"{self.files.url}: there is no file {file}, the {document}'s metadata. The archive is not complete; "
+                "fetch it again."
+            )
+        return self.names[document]
+
     def _parse(self, document: str, cut: tuple[str, str] | None) -> etree._Element:
-        name = self.names.get(document)
-        if name is None:
-            raise MissingFile(f"{self.files.url}: the archive has no {document} metadata file; it is not complete.")
+        name = self.name(document)
         data = read_ends(self.files, name, *cut) if cut else self.files.read(name)
         return parse(data, f"{self.files.url}: {name}")
 
@@ -229,7 +264,7 @@ class Documents:
         """Error for an element whose text is not what it must be."""
         return MissingElement(
             f"{self.files.url}: {self.names.get(document, document)}: element {path} holds {text!r}, "
-            "which makes no sense there."
+            "which makes no sense there. Fetch the product again."
         )
 
 

@@ -96,7 +96,10 @@ def without_suffix(name: str, suffix: str) -> str:
 def _walk(path: str, prefix: str, depth: int) -> Iterator[str]:
     """Names of all files below a folder; links are followed."""
     if not depth:
-        raise CorruptFile(f"{path}: folders lie more than {_DEPTH} deep here; a link that leads round in a circle?")
+        raise CorruptFile(
+            f"{path}: folders lie more than {_DEPTH} deep here; if a link leads round in a circle, delete it, "
+            "else get the product again"
+        )
     folders: list[str] = []
     with os.scandir(path) as entries:
         for entry in entries:

@@ -53,7 +53,7 @@ class LocalFile:
         except (OSError, ValueError) as error:
             raise MissingFile(f"{path} does not exist") from error
         if not stat.S_ISREG(found.st_mode):
-            raise MissingFile(f"{path} is not a file")
+            raise MissingFile(f"{path} is no regular file; open a .SAFE folder, its manifest.safe or its zip")
         return cls(path, found.st_size, found.st_mtime_ns)
 
     def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:  # noqa: ARG002

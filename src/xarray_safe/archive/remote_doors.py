@@ -161,4 +161,3 @@ def _need(module: str, url: str) -> None:
 
     if importlib.util.find_spec(module) is None:
         raise InvalidArgument(f'{url} needs {module}, which is not installed: pip install "xarray-safe[remote]"')
-

@@ -95,9 +95,7 @@ class Fetcher:
         pieces = [piece for block in joined for piece in cut(block, limit.piece)]
         waves = -(-len(pieces) // limit.connections)
         answers = run(self._all(pieces, limit), limit.longest * max(1, waves)) if pieces else []
-        got = {
-            (piece.path, piece.start): answer.data for piece, answer in zip(pieces, answers, strict=True)
-        }
+        got = {(piece.path, piece.start): answer.data for piece, answer in zip(pieces, answers, strict=True)}
         blocks = [
             (block, b"".join(got[piece.path, piece.start] for piece in cut(block, limit.piece))) for block in joined
         ]

@@ -187,7 +187,8 @@ def _product_folder(members: Iterable[str], url: str) -> str:
     """Give the one product folder in a zip: "" or with a slash behind."""
     folders = product_folders(members)
     if not folders:
-        raise NotASafe(f"{url} is a zip, but no SAFE: it holds no manifest.safe and no product metadata (MTD_*.xml)")
+        text = "it holds no manifest.safe and no product metadata (MTD_*.xml); open the zip of a .SAFE folder"
+        raise NotASafe(f"{url} is a zip, but no SAFE: {text}")
     if len(folders) > 1:
         names = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
         raise UnsupportedProduct(f"{url} holds {len(folders)} products: {names}; unpack it and open one of them")

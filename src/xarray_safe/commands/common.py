@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,8 +50,15 @@ def options_of(text: str | None) -> dict[str, Any]:
 
 
 def print_rich(*parts: Any) -> None:
-    """Print for people: with colours in a terminal; in a pipe as plain text that is not cut to a width."""
+    """Print for people: with colours in a terminal; into a pipe as plain text, not cut to a width nor padded to one."""
     from rich.console import Console
 
-    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 200)
-    console.print(*parts)
+    console = Console()
+    if console.is_terminal:
+        console.print(*parts)
+        return
+    wide = Console(width=200, no_color=True)
+    with wide.capture() as captured:
+        wide.print(*parts)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -191,10 +192,21 @@ def short(value: object, most: int = 80) -> str:
 
 
 def _same_encoding(key: str, left: object, right: object) -> bool:
-    """Tell whether two encodings mean the same: 1 is 1.0, and byte order is that of the file."""
+    """Tell whether two encodings mean the same: 1 is 1.0, and midnight need not be written."""
     if key == "dtype" and left is not None and right is not None:
         return np.dtype(left) == np.dtype(right)  # type: ignore[call-overload, no-any-return]
     a, b = plain(left), plain(right)
+    if key == "units" and isinstance(a, str) and isinstance(b, str):
+        return _units(a) == _units(b)
     if isinstance(a, int | float) and isinstance(b, int | float):
         return a == b or (a != a and b != b)
     return same(a, b)
+
+
+def _units(text: str) -> tuple[str, object]:
+    """Unit and start of a time's units: ``days since 2024-11-15`` is ``days since 2024-11-15 00:00:00``."""
+    unit, since, start = text.partition(" since ")
+    try:
+        return unit, datetime.fromisoformat(start) if since else ""
+    except ValueError:
+        return unit, start

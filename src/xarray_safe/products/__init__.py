@@ -59,7 +59,10 @@ def identify(names: Iterable[str], layout: str, url: str) -> Product:
         return table(markers[0], layout)
     known = ", ".join(sorted(TYPES))
     if markers:
-        raise UnsupportedProduct(f"{url} has the metadata of several product types at its top: {', '.join(markers)}.")
+        listed = ", ".join(markers)
+        raise UnsupportedProduct(
+            f"{url} has the metadata of several product types at its top: {listed}. Give each its own folder."
+        )
     raise UnsupportedProduct(
         f"{url} is of a product type that xarray-safe does not open: none of {known} is at its top "
         f"(there: {', '.join(top[:8]) or 'no file'}). Sentinel-2 L1C and L2A in the "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from xarray_safe.metadata import Either, F, X
+from xarray_safe.metadata import Either, F, X, finite, positive
 from xarray_safe.sources import grids
 from xarray_safe.sources.grids import Grid
 
@@ -135,7 +135,7 @@ QI: Final = "Quality_Indicators_Info"
 def scale(level: Level) -> F:
     """Scale factor of reflectance: one over the quantification value of the product's metadata."""
     path = "/BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE"
-    return F(_inverse, X("product", f"{CHARACTERISTICS}/{path}", float))
+    return F(_inverse, X("product", f"{CHARACTERISTICS}/{path}", positive))
 
 
 def offset(level: Level, band: Band) -> F:
@@ -145,15 +145,15 @@ def offset(level: Level, band: Band) -> F:
         if level == "L2A"
         else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
     )
-    added = X("product", f"{CHARACTERISTICS}/{parent}/{kind}[@band_id='{band.number}']", float, default=0.0)
+    added = X("product", f"{CHARACTERISTICS}/{parent}/{kind}[@band_id='{band.number}']", finite, default=0.0)
     path = "/BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE"
-    return F(_ratio, added, X("product", f"{CHARACTERISTICS}/{path}", float))
+    return F(_ratio, added, X("product", f"{CHARACTERISTICS}/{path}", positive))
 
 
 def atmosphere_scale(kind: Literal["AOT", "WVP"]) -> F:
     """Scale factor of aerosol optical thickness or water vapour."""
     path = f"{CHARACTERISTICS}//{kind}_QUANTIFICATION_VALUE"
-    return F(_inverse, X("product", path, float, default=1000.0))
+    return F(_inverse, X("product", path, positive, default=1000.0))
 
 
 def spectral(band: Band, path: str, convert: type | None = float) -> X:

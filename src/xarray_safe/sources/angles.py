@@ -47,7 +47,7 @@ class BandNames:
 
     def open(self, context: Context) -> Array:
         """Count the bands."""
-        return Small(np.array([BANDS[band] for band in _bands(context.documents.root("tile"))], dtype="<U3"))
+        return Small(np.array([BANDS[band] for band in _bands(context.documents.root("tile"), _where(context))], dtype="<U3"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Detectors:
 
     def open(self, context: Context) -> Array:
         """Count the detectors."""
-        numbers = _detectors(context.documents.root("tile"))
+        numbers = _detectors(context.documents.root("tile"), _where(context))
         if np.dtype(self.dtype).kind == "U":
             return Small(np.array([f"d{number:02d}" for number in numbers], dtype=self.dtype))
         return Small(np.array(numbers, dtype=self.dtype))
@@ -89,10 +89,11 @@ class MeanViewingAngles:
     def open(self, context: Context) -> Array:
         """Read the numbers."""
         root = context.documents.root("tile")
-        bands = _bands(root, MEANS if self.as_listed else None)
+        where = _where(context)
+        bands = _bands(root, where, MEANS if self.as_listed else None)
         values = np.full((len(bands), 2), np.nan)
         for element in root.iterfind(MEANS):
-            values[bands.index(_number(element, "bandId"))] = _pair(element, _where(context))
+            values[bands.index(_number(element, "bandId", where))] = _pair(element, where)
         return Small(values)
 
 
@@ -102,7 +103,7 @@ class SunAngles:
 
     def open(self, context: Context) -> Array:
         """Count the grid's rows and columns."""
-        return Grids(context.files, context.documents.names["tile"], (2, *_grid_shape(context)))
+        return Grids(context.files, context.documents.name("tile"), (2, *_grid_shape(context)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,10 @@ class ViewingAngles:
     def open(self, context: Context) -> Array:
         """Count bands, detectors, rows and columns."""
         root = context.documents.root("tile")
-        bands = tuple(_bands(root, GRIDS if self.as_listed else None))
-        shape = (len(bands), len(_detectors(root)), 2, *_grid_shape(context))
-        return Grids(context.files, context.documents.names["tile"], shape, bands)
+        where = _where(context)
+        bands = tuple(_bands(root, where, GRIDS if self.as_listed else None))
+        shape = (len(bands), len(_detectors(root, where)), 2, *_grid_shape(context))
+        return Grids(context.files, context.documents.name("tile"), shape, bands)
 
 
 @dataclass(frozen=True)
@@ -150,28 +152,28 @@ class Grids:
         root = parse(self.files.read(self.name), where)
         if not self.bands:
             return np.asarray(_grid(root.find(f"{ANGLES}/Sun_Angles_Grid"), self.shape[-2:], where)[key])
-        detectors = _detectors(root)
+        detectors = _detectors(root, where)
         values = np.full(self.shape, np.nan)
         for element in root.iterfind(GRIDS):
-            place = self.bands.index(_number(element, "bandId")), detectors.index(_number(element, "detectorId"))
-            values[place] = _grid(element, self.shape[-2:], where)
+            band, detector = (_number(element, name, where) for name in ("bandId", "detectorId"))
+            values[self.bands.index(band), detectors.index(detector)] = _grid(element, self.shape[-2:], where)
         return np.asarray(values[key])
 
 
-def _bands(root: etree._Element, as_in: str | None = None) -> list[int]:
+def _bands(root: etree._Element, where: str, as_in: str | None = None) -> list[int]:
     """Numbers of the bands that have angles of any kind, sorted or in the order in which a kind lists them."""
-    found = {_number(element, "bandId") for path in (GRIDS, MEANS) for element in root.iterfind(path)}
+    found = {_number(element, "bandId", where) for path in (GRIDS, MEANS) for element in root.iterfind(path)}
     if as_in is None:
         return sorted(found)
-    listed = dict.fromkeys(_number(element, "bandId") for element in root.iterfind(as_in))
+    listed = dict.fromkeys(_number(element, "bandId", where) for element in root.iterfind(as_in))
     return [*listed, *sorted(found - listed.keys())]
 
 
-def _detectors(root: etree._Element) -> list[int]:
-    return sorted({_number(element, "detectorId") for element in root.iterfind(GRIDS)})
+def _detectors(root: etree._Element, where: str) -> list[int]:
+    return sorted({_number(element, "detectorId", where) for element in root.iterfind(GRIDS)})
 
 
-def _number(element: etree._Element, attribute: str) -> int:
+def _number(element: etree._Element, attribute: str, where: str) -> int:
     text = element.get(attribute)
     try:
         number = int(text or "")
@@ -179,7 +181,8 @@ def _number(element: etree._Element, attribute: str) -> int:
         number = -1
     if number < 0 or (attribute == "bandId" and number >= len(BANDS)):
         raise CorruptFile(
-            f"MTD_TL.xml, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing."
+            f"{where}, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing. "
+            "Fetch the product again."
         )
     return number
 
@@ -205,7 +208,7 @@ def _grid(element: etree._Element | None, shape: tuple[int, ...], where: str) ->
             values[i] = np.array(rows, dtype="float64").reshape(shape)
         except ValueError as error:
             place = f"{where}, line {element.sourceline}: {element.tag}/{name}"
-            raise CorruptFile(f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}.") from error
+            raise CorruptFile(f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}. Fetch the product again.") from error
     return values
 
 
@@ -215,8 +218,8 @@ def _pair(element: etree._Element | None, where: str) -> np.ndarray[Any, Any]:
     try:
         return np.array([np.nan if text is None else float(text) for text in texts])
     except ValueError as error:
-        raise CorruptFile(f"{where}: a mean angle is no number: {error}.") from error
+        raise CorruptFile(f"{where}: a mean angle is no number: {error}. Fetch the product again.") from error
 
 
 def _where(context: Context) -> str:
-    return f"{context.files.url}: {context.documents.names['tile']}"
+    return f"{context.files.url}: {context.documents.name('tile')}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from xarray_safe.errors import CorruptFile
-from xarray_safe.metadata import F, LookUp, Overview, X
+from xarray_safe.metadata import F, LookUp, Overview, X, finite, positive
 from xarray_safe.sources.jp2 import open_image
 from xarray_safe.sources.jp2.georeference import georeference
 
@@ -101,7 +101,7 @@ class Grid(LookUp):
         code = documents.value(X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE", utm_epsg))
         place = f"{GEOCODING}/Geoposition[@resolution='{self.resolution}']"
         left, top, width, height = (
-            documents.value(X("tile", f"{place}/{name}", float)) for name in ("ULX", "ULY", "XDIM", "YDIM")
+            documents.value(X("tile", f"{place}/{name}", finite)) for name in ("ULX", "ULY", "XDIM", "YDIM")
         )
         stated = Place(left, top, width, height, *size(documents, self.resolution), code)
         names = documents.files.find(self.like) if documents.files.local else []
@@ -193,12 +193,12 @@ class AngleGrid:
     def open(self, context: Context) -> Array:
         """Compute the nodes from the grid's step and its number of rows or columns."""
         documents = context.documents
-        step = documents.value(X("tile", f"{SUN_GRID}/{'COL' if self.axis == 'x' else 'ROW'}_STEP", float))
+        step = documents.value(X("tile", f"{SUN_GRID}/{'COL' if self.axis == 'x' else 'ROW'}_STEP", positive))
         rows = documents.texts("tile", f"{SUN_GRID}/Values_List/VALUES")
         if not rows:
             raise documents.missing("tile", f"{SUN_GRID}/Values_List/VALUES")
         count = len(rows) if self.axis == "y" else len((rows[0] or "").split())
         corner = f"{GEOCODING}/Geoposition[@resolution='10']/UL{self.axis.upper()}"
-        edge = documents.value(X("tile", corner, float))
+        edge = documents.value(X("tile", corner, finite))
         direction = 1 if self.axis == "x" else -1
         return Small((edge + direction * step * np.arange(count)).astype(self.dtype))

@@ -50,7 +50,10 @@ class Jp2:
         if context.files.local:
             try:
                 image = open_image(context.files, name, overview=overview, continuous=self.continuous)
+                if self.take == "first" and image.shape[0] != 1:
+                    raise CorruptFile(f"{context.files.url}: {name} has {image.shape[0]} components, where one must be.")
             except CorruptFile:
+                image = None
                 context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
         if image is None:
             rows, columns = size(context.documents, self.resolution)

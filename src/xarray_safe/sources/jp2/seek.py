@@ -34,6 +34,12 @@ PIECE = 3 << 15
 """Bytes of one read in the search for a place from where to go on."""
 CHAINS = 4
 """Places from which one goes on at the same time: as many as there are connections."""
+BUDGET = 1.3
+"""Bytes that the search for such places may cost, in mean tiles; one takes half a tile on the average."""
+MARGIN = 0.2
+"""How far before the guessed place of a tile its search starts, in mean tiles."""
+LEAST_GAP = 12
+"""Tiles between two places below which no further place is looked for."""
 _SOT = struct.pack(">HH", SOT, 10)
 
 
@@ -129,9 +135,9 @@ class Places:
     def _area(self, tile: int) -> int:
         """Pixels before a tile."""
         row, column = divmod(tile, self.header.across)
-        height = min(self.header.tile_height, self.header.height - row * self.header.tile_height)
+        top, bottom = (min(edge * self.header.tile_height, self.header.height) for edge in (row, row + 1))
         left = min(column * self.header.tile_width, self.header.width)
-        return row * self.header.tile_height * self.header.width + height * left
+        return top * self.header.width + (bottom - top) * left
 
     def _window(self, tile: int, below: int, wide: float) -> tuple[int, int]:
         """Bytes in which the tile, or one shortly before it, should start."""
@@ -219,11 +225,12 @@ class _Walk:
     searches: list[int] = field(default_factory=list)
     searched: int = 0
     most: int = 0
+    done: set[int] = field(default_factory=set)
 
     def run(self) -> list[tuple[int, bytes]]:
         places = self.places
         chains = [0]
-        done: set[int] = set()
+        done = self.done
         for _ in range(4 * places.header.tiles + 64):
             chains = [tile for tile in chains if tile < self.stop and tile not in done]
             if not chains:
@@ -236,44 +243,48 @@ class _Walk:
             self._plan(chains)
             heads = [(tile, places.starts[tile]) for tile in chains]
             ranges = [(start, min(start + self.first_bytes, places.size)) for _, start in heads]
-            ranges += [(at, min(at + PIECE, places.size)) for at in self.searches]
+            piece = PIECE * max(1, (CHAINS - len(heads)) // max(1, len(self.searches)) - 1)
+            ranges += [(at, min(at + piece, places.size)) for at in self.searches]
             found = read_ranges(self.file, ranges)
             searched = list(zip(self.searches, found[len(heads) :], strict=True))
             chains = [self._step(tile, start, data) for (tile, start), data in zip(heads, found, strict=False)]
-            done |= {tile for tile, _ in heads}
             chains += self._search(searched)
         raise NotPlainError
 
     def _step(self, tile: int, start: int, data: bytes) -> int:
-        """Go over one tile; give the next."""
-        if not self.places._note(data, 0, start, tile, exactly=True):
-            raise NotPlainError
-        place = self.places.parts[tile]
-        self.blocks.append((start, data[: place.length]))
-        self.most = max(self.most, min(place.length, self.need(tile, place, data[: place.length])))
-        self.first_bytes = self.most + self.most // 8 + 64
-        return tile + 1
+        """Go over one tile, and over those behind it of which the bytes are there, too; give the next."""
+        while True:
+            if not self.places._note(data, 0, start, tile, exactly=True):
+                raise NotPlainError
+            place = self.places.parts[tile]
+            self.blocks.append((start, data))
+            self.done.add(tile)
+            self.most = max(self.most, min(place.length, self.need(tile, place, data[: place.length])))
+            self.first_bytes = self.most + self.most // 8 + 64
+            tile, start, data = tile + 1, start + place.length, data[place.length :]
+            if tile >= self.stop or len(data) < self.most:  # tiles without data are tiny
+                return tile
 
     def _plan(self, chains: list[int]) -> None:
-        """Start searches in the largest gaps while connections, and the bytes that this may cost, allow."""
+        """Start searches in the largest gaps while connections, and the bytes that this may cost, allow.
+
+        One at a time to begin with: what it finds makes the next guesses better.
+        """
         places = self.places
-        known = sorted(places.starts.items())
         tile_bytes = max(1, (places.size - places.header.tiles_start) // places.header.tiles)
-        if self.searched > 1.4 * tile_bytes:
+        left = BUDGET * tile_bytes - self.searched
+        if left <= 0:
             self.searches.clear()
-        ends = [tile for tile, _ in known if tile in places.parts or tile >= self.stop]
-        while len(chains) + len(self.searches) < CHAINS:
-            if self.searched + (len(self.searches) + 1) * tile_bytes / 2 > 1.3 * tile_bytes:
+        known = [tile for tile in places.parts if tile not in self.done]
+        most = min(CHAINS - len(chains), 1 if len(chains) == 1 else 2)
+        while len(self.searches) < most and left - len(self.searches) * tile_bytes / 2 > tile_bytes / 4:
+            marks = sorted({*chains, *known, *map(self._near, self.searches), self.stop})
+            length, first = max((b - a, a) for a, b in itertools.pairwise(marks))
+            if length < LEAST_GAP:
                 return
-            gaps = []
-            for head in chains:
-                end = min([self.stop, *(tile for tile in ends if tile > head)])
-                marks = [head, *sorted(t for at in self.searches if head < (t := self._near(at)) < end), end]
-                gaps += [(b - a, a, b) for a, b in itertools.pairwise(marks)]
-            length, a, b = max(gaps)
-            if length < 10:
-                return
-            self.searches.append(max(places.header.tiles_start, places.guess((a + b) // 2) - tile_bytes // 32))
+            tile = first + round(length * 0.55)  # who goes on from here has a start over who is still looking
+            margin = MARGIN * tile_bytes * (length / places.header.tiles) ** 0.5
+            self.searches.append(max(places.header.tiles_start, round(places.guess(tile) - margin)))
 
     def _near(self, position: int) -> int:
         """Number of the tile that should lie at a position."""
