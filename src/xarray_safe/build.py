@@ -307,4 +307,4 @@ def _outside() -> int:
 
 def _several(archive: Archive, pattern: str, names: list[str]) -> CorruptFile:
     listed = ", ".join(names)
-    return CorruptFile(f"{archive.url}: several files match {pattern}, where one must: {listed}. Fetch the product again.")
+    return CorruptFile(f"{archive.url}: several files match {pattern}, where one must: {listed}. Fetch it again.")

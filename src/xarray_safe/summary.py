@@ -80,7 +80,8 @@ class Summary:
     def _repr_html_(self) -> str:
         """Give a small table for notebooks."""
         rows = "".join(
-            f"<tr><th style='text-align:left'>{TITLES[key]}</th><td style='text-align:left'>{escape(text(value))}</td></tr>"
+            f"<tr><th style='text-align:left'>{TITLES[key]}</th>"
+            f"<td style='text-align:left'>{escape(text(value))}</td></tr>"
             for key, value in self.to_dict().items()
         )
         return f"<table>{rows}</table>"

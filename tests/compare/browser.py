@@ -18,7 +18,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOOK = """<!doctype html><iframe id="f" src="page.html" style="width:1200px;height:3000px"></iframe><pre id="out"></pre>
+_LOOK = """<!doctype html><iframe id="f" src="page.html" style="width:1200px;height:3000px"></iframe>
+<pre id="out"></pre>
 <script>
 document.getElementById("f").onload = event => {
   const view = event.target.contentWindow, page = view.document;

@@ -27,7 +27,9 @@ def same(l2a_folder: Path, twins: dict[str, Path]) -> Comparison:
 
 
 @pytest.fixture
-def other(l2a_folder: Path, twin: Path, edit_values: Callable[..., None], edit_attrs: Callable[..., None]) -> Comparison:
+def other(
+    l2a_folder: Path, twin: Path, edit_values: Callable[..., None], edit_attrs: Callable[..., None]
+) -> Comparison:
     edit_values(B04, (slice(100, 130), slice(40, 90)), 4242)
     edit_attrs("/", lambda attrs: attrs["stac_discovery"]["properties"].update(platform="<script>alert(1)</script>"))
     return compare(l2a_folder, twin, costs=False)
@@ -82,7 +84,9 @@ def test_notebook_and_terminal(same: Comparison, other: Comparison) -> None:
             assert word in found._repr_html_()
 
 
-def test_a_report_is_written_whole_or_not_at_all(same: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_written_whole_or_not_at_all(
+    same: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "new" / "report.html"
     same.to_html(target)
     before = target.read_bytes()

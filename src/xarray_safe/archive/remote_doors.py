@@ -147,17 +147,17 @@ def store_of(url: str, options: Mapping[str, Any]) -> Place:
         raise InvalidArgument(f'{url} lies elsewhere: pip install "xarray-safe[remote]", or download it') from None
     scheme = url.partition("://")[0].lower()
     if scheme in ("http", "https"):
-        _need("aiohttp", url)
+        _need("aiohttp", "remote", url)
         return Place(HttpStore(url, options), url)
     if scheme in ("s3", "s3a"):
-        _need("s3fs", url)
+        _need("s3fs", "s3", url)
         return Place(S3Store(options), url.partition("://")[2].strip("/"))
     store = FsspecStore(url, options)
     return Place(store, store.path())
 
 
-def _need(module: str, url: str) -> None:
+def _need(module: str, extra: str, url: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec(module) is None:
-        raise InvalidArgument(f'{url} needs {module}, which is not installed: pip install "xarray-safe[remote]"')
+        raise InvalidArgument(f'{url} needs {module}, which is not installed: pip install "xarray-safe[{extra}]"')

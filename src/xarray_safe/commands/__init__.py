@@ -5,6 +5,8 @@ Each file has one command and imports what it needs when it runs, so that ``--he
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from xarray_safe.access import cli as access
@@ -15,6 +17,9 @@ from xarray_safe.commands.quicklook import quicklook
 from xarray_safe.commands.tree import tree
 from xarray_safe.commands.verify import verify
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -24,7 +29,7 @@ app = typer.Typer(
 )
 """The whole command line; `cli` runs it."""
 
-LOOKING = {
+LOOKING: dict[Callable[..., None], str] = {
     info: "xarray-safe info S2B_MSIL2A_….SAFE.zip",
     tree: "xarray-safe tree S2B_MSIL2A_….SAFE -g measurements | less",
     compare: "xarray-safe compare S2B_MSIL2A_….SAFE S2B_MSIL2A_….zarr --html report.html",

@@ -19,7 +19,7 @@ Product = Annotated[str, typer.Argument(help="Path or URL of a SAFE (folder or z
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Layout = Annotated[str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.")]
 Options = Annotated[
-    str | None, typer.Option("--options", help='storage_options of a remote product, as JSON: \'{"anon": true}\'.')
+    str | None, typer.Option("--options", help="storage_options of a remote product, as JSON: '{\"anon\": true}'.")
 ]
 
 

@@ -36,7 +36,8 @@ def compare(
 ) -> None:
     """Compare a product's SAFE with its Zarr: every value and attribute, and what opening each costs.
 
-    The SAFE is opened in the layout of the Zarr. Exit status 3 if anything differs that ESA's converter is not known for.
+    The SAFE is opened in the layout of the Zarr. Exit status 3 if anything differs that is not expected of ESA's
+    converter.
     """
     from xarray_safe.compare import compare as run
 

@@ -22,8 +22,8 @@ Open = Annotated[bool, typer.Option("--open", help="Show the report in the brows
 def demo(folder: Folder = Path("xarray-safe-demo"), scale: Scale = 1 / 30, show: Open = False) -> None:
     """Generate a Sentinel-2 product, write its Zarr, compare both, write a report; needs no network.
 
-    The Zarr is written from the tree that engine="safe" gives, so "identical" here proves the round trip; the tests hold
-    the tree against Zarr of ESA's converter.
+    The Zarr is written from the tree that engine="safe" gives, so "identical" here proves the round trip; the tests
+    hold the tree against Zarr of ESA's converter.
     """
     import xarray.backends
 

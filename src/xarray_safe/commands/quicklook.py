@@ -29,10 +29,7 @@ def quicklook(product: Product, output: Output = None, size: Size = 700, options
     from xarray_safe.compare.pictures import true_colour
 
     source = place(product, options_of(options))
-    if source.kind == "SAFE":
-        tree = _small(source, size)
-    else:
-        tree = source.open()
+    tree = _small(source, size) if source.kind == "SAFE" else source.open()
     with tree:
         picture = true_colour(tree, size)
     if picture is None:
@@ -52,6 +49,6 @@ def _small(source: Place, size: int) -> DataTree:
 
     options: dict[str, Any] = {"storage_options": dict(source.options)} if source.options else {}
     with source.open() as full:
-        side = max((max(node.sizes["x"], node.sizes["y"]) for node in full["measurements"].subtree if "x" in node.sizes))
+        side = max((node.sizes.get("x", 0) for node in full.subtree), default=0)
     overview = next((n for n in range(_SMALLEST, 0, -1) if side >> n >= 0.75 * size), 0)
     return xr.open_datatree(source.url, engine="safe", overview=overview, **options)

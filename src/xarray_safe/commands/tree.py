@@ -28,19 +28,22 @@ def tree(
     options: Options = None,
 ) -> None:
     """List the groups and variables of a product, with dimensions and data types."""
+    from xarray import DataTree
+
     with open_product(product, layout, options) as opened:
         path = f"/{(group or '').strip('/')}"
         if path not in opened.groups:
             raise UnknownGroup(f"{product} has no group {path}; there are: {', '.join(opened.groups)}")
-        lines = _flat(opened[path], coords) if flat else _nested(opened[path], coords)
-        for line in lines:
+        top = opened[path]
+        assert isinstance(top, DataTree)
+        for line in _flat(top, coords) if flat else _nested(top, coords):
             typer.echo(line)
 
 
 def _flat(top: DataTree, coords: bool) -> Iterator[str]:
     for node in top.subtree:
         for name in _names(node, coords):
-            yield f"{node.path.rstrip('/')}/{name}  {_what(node[str(name)])}"
+            yield f"{node.path.rstrip('/')}/{name}  {_what(node.dataset[name])}"
 
 
 def _nested(top: DataTree, coords: bool) -> Iterator[str]:
@@ -50,7 +53,7 @@ def _nested(top: DataTree, coords: bool) -> Iterator[str]:
         names = _names(node, coords)
         width = max((len(str(name)) for name in names), default=0)
         for name in names:
-            yield f"{'  ' * (depth + 1)}{name!s:<{width}}  {_what(node[str(name)])}"
+            yield f"{'  ' * (depth + 1)}{name!s:<{width}}  {_what(node.dataset[name])}"
 
 
 def _names(node: DataTree, coords: bool) -> list[Hashable]:

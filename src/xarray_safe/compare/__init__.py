@@ -96,7 +96,7 @@ def _open(sources: list[Place | DataTree], stack: ExitStack) -> tuple[list[DataT
     """Open what is not open yet, a SAFE last, in the layout of the other."""
     trees: dict[int, DataTree] = {}
     layout: str | None = None
-    for i in sorted(range(len(sources)), key=lambda i: isinstance(source := sources[i], Place) and source.kind == "SAFE"):
+    for i in sorted(range(len(sources)), key=lambda i: _is_safe(sources[i])):
         source = sources[i]
         if isinstance(source, DataTree):
             trees[i] = source
@@ -106,6 +106,10 @@ def _open(sources: list[Place | DataTree], stack: ExitStack) -> tuple[list[DataT
         layout = layout or layout_in(trees[i])
     assert layout is not None
     return [trees[i] for i in range(len(sources))], layout
+
+
+def _is_safe(source: Place | DataTree) -> bool:
+    return isinstance(source, Place) and source.kind == "SAFE"
 
 
 def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool) -> Side:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from xarray_safe.compare.opening import Place
 
-BANDS = tuple(f"/measurements/reflectance/{group}/b04" for group in ("r10m", "r20m", "r60m"))
-"""The band that is read, of the first group that there is; a pixel is read of its neighbour b03."""
+GROUPS = tuple(f"/measurements/reflectance/{group}" for group in ("r10m", "r20m", "r60m"))
+"""The first that has them gives the pixel (of b03) and the band (b04)."""
 
 _LONGEST = 600.0
 
@@ -82,7 +82,8 @@ def main() -> None:
     _import_all()
     place = Place(task["kind"], task["url"], task["options"])
     steps = list(steps_of(lambda: place.open(task["layout"])))
-    print(json.dumps([asdict(step) for step in steps]))
+    print(json.dumps([asdict(step) for step in steps]), flush=True)
+    os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
 
 
 def _import_all() -> None:
@@ -108,15 +109,15 @@ def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
     with _step(meter, "open") as opened:
         tree = open_tree()
     yield opened.step
-    path = next((path for path in BANDS if find(tree, path) is not None), None)
-    if path is None:
+    group = next((group for group in GROUPS if find(tree, f"{group}/b04") is not None), GROUPS[0])
+    image, neighbour = find(tree, f"{group}/b04"), find(tree, f"{group}/b03")
+    if image is None or neighbour is None:
         return
     with _step(meter, "first pixel") as pixel:
-        neighbour = tree[path.replace("b04", "b03")]
         neighbour[neighbour.shape[0] // 2, neighbour.shape[1] // 2].load()
     yield pixel.step
     with _step(meter, "one band") as band:
-        tree[path].load()
+        image.load()
     yield band.step
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,8 @@ class Meter:
 
     def start(self) -> None:
         """Begin anew."""
-        try:
+        with suppress(OSError):
             (_PROC / "clear_refs").write_text("5")  # resets the peak
-        except OSError:
-            pass
         self._before = (_status("VmRSS"), self.requests, self.received, _read())
 
     def stop(self) -> Counts:
@@ -68,7 +67,7 @@ class Meter:
             meter.received += count or 0
             return count
 
-        http.client.HTTPConnection.putrequest = counted_request  # type: ignore[method-assign]
+        http.client.HTTPConnection.putrequest = counted_request  # type: ignore[method-assign,assignment]
         socket.SocketIO.readinto = counted_read  # type: ignore[method-assign,assignment]
 
     def _count_aiohttp(self) -> None:
@@ -85,8 +84,8 @@ class Meter:
             meter.received += len(data)
             return feed(reader, data, *args, **kwargs)
 
-        aiohttp.ClientSession._request = counted_request  # type: ignore[method-assign]
-        aiohttp.StreamReader.feed_data = counted_feed  # type: ignore[method-assign]
+        aiohttp.ClientSession._request = counted_request
+        aiohttp.StreamReader.feed_data = counted_feed
 
 
 def _status(key: str) -> int | None:

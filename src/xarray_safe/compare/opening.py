@@ -103,7 +103,7 @@ def layout_in(tree: DataTree) -> str:
     InvalidArgument
         If it is none that ``engine="safe"`` offers.
     """
-    version = converter_version(tree.attrs)
+    version = converter_version({str(key): value for key, value in tree.attrs.items()})
     if version is not None:
         return layout_of(version)
     item = tree.attrs.get("stac_discovery")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from xarray_safe.compare.trees import find
 
 if TYPE_CHECKING:
-    from xarray import DataTree
+    from xarray import DataArray, DataTree
 
 _GROUPS: Final = tuple(f"/measurements/reflectance/{group}" for group in ("r60m", "r20m", "r10m"))
 _COLOURS: Final = ("b04", "b03", "b02")
@@ -32,14 +33,19 @@ def true_colour(tree: DataTree, most: int = 360) -> bytes | None:
     bytes or None
         A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
     """
-    groups = {path: tree[path].sizes for path in _GROUPS if all(find(tree, f"{path}/{band}") is not None for band in _COLOURS)}
-    sides = {path: max(sizes["y"], sizes["x"]) for path, sizes in groups.items()}
-    if not sides:
+    images = [images for images in map(partial(_images, tree), _GROUPS) if images]
+    if not images:
         return None
-    group = next((path for path, side in sides.items() if side >= most), list(sides)[-1])
-    step = max(1, -(-sides[group] // most))
-    bands = [np.asarray(tree[f"{group}/{band}"][::step, ::step].values, np.float32) for band in _COLOURS]
-    return png(colours(np.stack(bands, -1)))
+    chosen = next((bands for bands in images if max(bands[0].shape) >= most), images[-1])
+    step = max(1, -(-max(chosen[0].shape) // most))
+    return png(colours(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
+
+
+def _images(tree: DataTree, group: str) -> list[DataArray]:
+    """Red, green and blue of a group; nothing if it lacks one."""
+    found = (find(tree, f"{group}/{band}") for band in _COLOURS)
+    images = [image for image in found if image is not None]
+    return images if len(images) == len(_COLOURS) else []
 
 
 def colours(reflectance: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from xarray_safe.compare.words import bytes_text, cost_rows, reasons, title_of
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from xarray_safe.compare.result import Comparison, Difference
@@ -38,18 +38,26 @@ _STYLE: Final = """
 body { margin: 0 auto; max-width: 1180px; padding: 28px 20px 60px; background: var(--back); color: var(--text);
   font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 21px; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 34px 0 10px; }
-.verdict { font-size: 30px; font-weight: 700; margin: 6px 0 2px; } .good { color: var(--good); } .bad { color: var(--bad); }
-.soft { color: var(--soft); } .legend b { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin: 0 5px 0 14px; }
+.verdict { font-size: 30px; font-weight: 700; margin: 6px 0 2px; } .good { color: var(--good); } .bad { color:
+  var(--bad); }
+.soft { color: var(--soft); } .legend b { display: inline-block; width: 11px; height: 11px; border-radius: 3px;
+  margin: 0 5px 0 14px; }
 .grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); }
 .pair { display: grid; gap: 14px; grid-template-columns: 1fr 1fr; max-width: 780px; }
-figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
+figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px
+  14px; }
 figcaption { font-weight: 600; margin-bottom: 6px; overflow-wrap: anywhere; } svg { width: 100%; display: block; }
 figure img { width: 100%; display: block; image-rendering: pixelated; border-radius: 6px; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .label { text-anchor: end; } svg .value { fill: var(--text); }
-.side0 { fill: var(--side0); background: var(--side0); } .side1 { fill: var(--side1); background: var(--side1); } .part1 { opacity: .5; }
-table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 10px; font-size: 14px; }
-th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } .facts th { white-space: nowrap; } td.same { color: var(--good); width: 2em; } td.other { color: var(--bad); width: 2em; }
+svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .label { text-anchor: end; } svg .value {
+  fill: var(--text); }
+.side0 { fill: var(--side0); background: var(--side0); } .side1 { fill: var(--side1); background: var(--side1); }
+  .part1 { opacity: .5; }
+table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line);
+  border-radius: 10px; font-size: 14px; }
+th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: anywhere; }
+th { font-weight: 600; } .facts th { white-space: nowrap; } td.same { color: var(--good); width: 2em; } td.other {
+  color: var(--bad); width: 2em; }
 code { font: 13px ui-monospace, monospace; }
 """
 
@@ -145,8 +153,9 @@ def _image(caption: str, picture: bytes, kind: str) -> str:
 
 def _facts(found: Comparison) -> str:
     left, right = found.left, found.right
+    sources = "".join(f"<td><code>{escape(side.url)}</code></td>" for side in (left, right))
     rows = [
-        f"<tr><th>Source</th><td><code>{escape(left.url)}</code></td><td><code>{escape(right.url)}</code></td><td></td></tr>",
+        f"<tr><th>Source</th>{sources}<td></td></tr>",
         f"<tr><th>Size</th><td>{bytes_text(left.size)}</td><td>{bytes_text(right.size)}</td><td></td></tr>",
     ]
     for title, u, v in found.fields():

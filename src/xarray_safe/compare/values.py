@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from xarray_safe.compare.result import Values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from xarray import Variable
 
     Array = np.ndarray[Any, Any]

@@ -156,6 +156,13 @@ def atmosphere_scale(kind: Literal["AOT", "WVP"]) -> F:
     return F(_inverse, X("product", path, positive, default=1000.0))
 
 
+def platform(name: str) -> str:
+    """Name of the satellite as STAC has it, ``sentinel-2a``; ValueError if there is none."""
+    if not name.strip():
+        raise ValueError("the satellite has no name")
+    return name.lower()
+
+
 def spectral(band: Band, path: str, convert: type | None = float) -> X:
     """Look-up below a band's `Spectral_Information`."""
     return X(

@@ -54,7 +54,7 @@ def stac_discovery(level: Level) -> dict[str, Any]:
         "start_datetime": _info("PRODUCT_START_TIME", time),
         "end_datetime": _info("PRODUCT_STOP_TIME", time),
         "created": _info("GENERATION_TIME", time),
-        "platform": _info("Datatake/SPACECRAFT_NAME", str.lower),
+        "platform": _info("Datatake/SPACECRAFT_NAME", s2.platform),
         "instrument": "msi",
         "mission": "copernicus",
         "constellation": "sentinel-2",

@@ -48,13 +48,13 @@ def attributes(level: Level) -> dict[str, dict[str, Any]]:
 def stac_discovery(level: Level) -> dict[str, Any]:
     """STAC item of the product, version 1.1; `id` and `assets` are added by `finish`."""
     snow = "SNOW_ICE_PERCENTAGE" if level == "L2A" else "SNOW_PIXEL_PERCENTAGE"
-    start, stop = _info("PRODUCT_START_TIME"), _info("PRODUCT_STOP_TIME")
+    start, stop = _info("PRODUCT_START_TIME", iso_time), _info("PRODUCT_STOP_TIME", iso_time)
     properties = {
         "datetime": F(middle_time, start, stop),
         "start_datetime": start,
         "end_datetime": stop,
         "created": _info("GENERATION_TIME"),
-        "platform": _info("Datatake/SPACECRAFT_NAME", str.lower),
+        "platform": _info("Datatake/SPACECRAFT_NAME", s2.platform),
         "instruments": ["msi"],
         "constellation": "sentinel-2",
         "providers": [
@@ -311,10 +311,13 @@ def product_name(stac: Mapping[str, Any], other_metadata: Mapping[str, Any]) -> 
 
 def utc(text: str) -> datetime:
     """Time of an ISO 8601 text, taken as UTC."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise MissingElement(f"{text!r} in {INFO} of the product's metadata is no time in ISO 8601.") from error
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def iso_time(text: str) -> str:
+    """Give a text as it is; ValueError if it is no time in ISO 8601."""
+    utc(text)
+    return text
 
 
 def middle_time(start: str, stop: str) -> str:

@@ -47,7 +47,9 @@ class BandNames:
 
     def open(self, context: Context) -> Array:
         """Count the bands."""
-        return Small(np.array([BANDS[band] for band in _bands(context.documents.root("tile"), _where(context))], dtype="<U3"))
+        return Small(
+            np.array([BANDS[band] for band in _bands(context.documents.root("tile"), _where(context))], dtype="<U3")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,9 @@ def _grid(element: etree._Element | None, shape: tuple[int, ...], where: str) ->
             values[i] = np.array(rows, dtype="float64").reshape(shape)
         except ValueError as error:
             place = f"{where}, line {element.sourceline}: {element.tag}/{name}"
-            raise CorruptFile(f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}. Fetch the product again.") from error
+            raise CorruptFile(
+                f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}. Fetch the product again."
+            ) from error
     return values
 
 

@@ -51,7 +51,9 @@ class Jp2:
             try:
                 image = open_image(context.files, name, overview=overview, continuous=self.continuous)
                 if self.take == "first" and image.shape[0] != 1:
-                    raise CorruptFile(f"{context.files.url}: {name} has {image.shape[0]} components, where one must be.")
+                    raise CorruptFile(
+                        f"{context.files.url}: {name} has {image.shape[0]} components, where one must be."
+                    )
             except CorruptFile:
                 image = None
                 context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
@@ -96,10 +98,10 @@ class Unseen:
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Open the image, hold it against the metadata, and decode a window."""
         image = open_image(self.files, self.name, overview=self.overview, continuous=self.continuous)
-        if image.shape[1:] != self.shape[1:]:
+        if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFile(
-                f"{self.files.url}: {self.name} has {image.shape[1]} x {image.shape[2]} pixels, where the metadata say "
-                f"{self.shape[1]} x {self.shape[2]}. Fetch the product again."
+                f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples, where the metadata say "
+                f"{' x '.join(map(str, self.shape))}. Fetch the product again."
             )
         return np.asarray(image[key])
 
