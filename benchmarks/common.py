@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -59,11 +58,15 @@ def median(times: list[tuple[float, float]], kind: int) -> float:
 
 
 def alone(script: str, *arguments: object, **environment: str) -> dict[str, float]:
-    """Run Python code in a process of its own; it leaves figures in `figures`. Peak memory (MB) is added."""
+    """Run Python code in a process of its own; it leaves figures in `figures`. Peak memory (MB) is added.
+
+    Not `ru_maxrss`, which a process inherits from the one that started it.
+    """
     text = (
-        "import json, resource, sys, time\nfigures = {}\n"
+        "import json, sys, time\nfigures = {}\n"
         f"{script}\n"
-        "figures['peak'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "lines = open('/proc/self/status').read().splitlines()\n"
+        "figures['peak'] = next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 1024\n"
         "print(json.dumps(figures))\n"
     )
     command = [sys.executable, "-W", "ignore", "-c", text, *map(str, arguments)]
@@ -79,7 +82,3 @@ def machine() -> str:
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f} at the start"
 
-
-def peak() -> float:
-    """Peak memory of this process, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

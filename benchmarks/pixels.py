@@ -27,7 +27,8 @@ BAND = "measurements/reflectance/r10m/b04"
 OURS = """
 import numpy as np, xarray as xr
 raw = sys.argv[2] == "raw"
-band = xr.open_datatree(sys.argv[1], engine="safe", mask_and_scale=not raw, cache=False)["measurements/reflectance/r10m/b04"].variable
+group = "measurements/reflectance/r10m"
+band = xr.open_dataset(sys.argv[1], engine="safe", group=group, mask_and_scale=not raw, cache=False).b04.variable
 tile = band.encoding["preferred_chunks"]["y"]
 """
 CHUNKED = OURS + """
@@ -41,7 +42,8 @@ EOPF_CHUNKS = CHUNKED.replace("wall, cpu", "tile = min(1830, tile * 2 - tile // 
 DASK = """
 import dask, xarray as xr
 raw = sys.argv[2] == "raw"
-band = xr.open_datatree(sys.argv[1], engine="safe", mask_and_scale=not raw, chunks={})["measurements/reflectance/r10m/b04"]
+group = "measurements/reflectance/r10m"
+band = xr.open_dataset(sys.argv[1], engine="safe", group=group, mask_and_scale=not raw, chunks={}).b04
 wall, cpu = time.perf_counter(), time.process_time()
 with dask.config.set(scheduler="threads", num_workers=int(sys.argv[3])):
     figures["sum"] = float(band.sum().compute())
@@ -177,7 +179,7 @@ def whole(safe: Path, runs: int) -> list[tuple[str, float, float, str]]:
     kinds = ("raw", "decoded")
     rows = [
         ("whole band, 2 threads / rasterio's best threading, wall", *(low(ours[k], "wall") / fastest["wall"] for k in kinds), "1.0"),
-        ("the same, peak memory", *(low(ours[k], "peak") / low(others, "peak") for k in kinds), "0.5"),
+        ("the same, peak memory", *(low(ours[k], "peak") / fastest["peak"] for k in kinds), "0.5"),
         ("1 thread / 2 threads, wall", *(low(single[k], "wall") / low(ours[k], "wall") for k in kinds), "at least 1.8"),
         ("1830 chunks of a band / tiles, CPU", *(low(eopf[k], "cpu") / low(chunked[k], "cpu") for k in kinds), "1.3"),
         ("peak memory, chunk by chunk (MB)", *(low(chunked[k], "peak") for k in kinds), "300"),

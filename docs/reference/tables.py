@@ -48,7 +48,8 @@ def page(product: Product, marker: str) -> str:
 def _row(var: Var) -> str:
     name = var.path.rpartition("/")[2]
     title, units = (var.attrs.get(key, "") for key in ("long_name", "units"))
-    what = " ".join(str(part) for part in (title, f"[{units}]" if isinstance(units, str) and units else "") if part)
+    title = title if isinstance(title, str) else "(its long name depends on the product)"
+    what = f"{title} [{units}]" if isinstance(units, str) and units else title
     lacking = ", *may lack*" if var.optional else ""
     cells = (f"`{name}`", ", ".join(var.dims) or "–", _cell(what) + lacking, _source(var))
     return f"| {' | '.join(cells)} |"

@@ -106,9 +106,10 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             use_cftime=use_cftime,
             decode_timedelta=decode_timedelta,
         )
-        if group is None:
-            dataset.encoding["groups"] = [name for name in groups if name != path]
-        return dataset
+        if group is not None:
+            return dataset
+        dataset.encoding["groups"] = [name for name in groups if name != path]
+        return Root(dataset.data_vars, coords=dataset.coords, attrs=dataset.attrs)._with(dataset)
 
     def open_groups_as_dict(  # type: ignore[override]
         self,
@@ -182,6 +183,33 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         for path, dataset in datasets.items():
             tree[path].set_close(dataset._close)
         return tree
+
+
+class Root(Dataset):
+    """The root as `open_dataset` gives it without `group`: it has no variables, and says where they are."""
+
+    __slots__ = ()
+
+    def _with(self, other: Dataset) -> Root:
+        """Take over encoding and closing."""
+        self.encoding = other.encoding
+        self.set_close(other._close)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        """Get a variable; the error for a missing one names the groups."""
+        try:
+            return super().__getitem__(key)
+        except KeyError as error:
+            groups = self.encoding.get("groups", [])
+            if not isinstance(key, str) or not groups:
+                raise
+            near = next((name for name in groups if name.endswith("/r10m")), groups[-1])
+            raise UnknownGroup(
+                f"{key!r} is not at the root, which holds the product's metadata and no variables; open a group, as in "
+                f"xr.open_dataset(…, engine='safe', group={near!r}), or all with xr.open_datatree. "
+                f"There are: {', '.join(groups)}."
+            ) from error
 
 
 class _Store(AbstractDataStore):

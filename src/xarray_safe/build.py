@@ -59,7 +59,7 @@ class Opening:
             if len(names) > 1:
                 raise _several(archive, product.documents[name], names)
         there = {name: names[0] for name, names in found.items() if names}
-        return cls(product, archive, Documents(archive, there, product.cut, overview, product.documents))
+        return cls(product, archive, Documents(archive, there, product.cut, overview, product.documents, product.roots))
 
     def find(self, pattern: str) -> str:
         """Name of the one file that matches a pattern."""
@@ -130,7 +130,7 @@ class Options:
     chunk_layout: str = "tile"
 
     def __post_init__(self) -> None:
-        if isinstance(self.overview, bool) or self.overview not in range(5):
+        if isinstance(self.overview, bool | float) or self.overview not in range(5):
             raise InvalidArgument(
                 f"overview={self.overview!r} is none of 0 (full resolution), 1 (half), 2, 3, 4 (a sixteenth)."
             )

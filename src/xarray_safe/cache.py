@@ -331,7 +331,9 @@ def run(tasks: Sequence[Callable[[], None]]) -> None:
 
 
 def _alone() -> bool:
-    return threading.current_thread() is threading.main_thread() and multiprocessing.parent_process() is None
+    """Tell whether this thread may spread work: not one of a pool, nor in a worker process, which others fill."""
+    pooled = ("ThreadPoolExecutor", "Dask", "dask", "xarray-safe")
+    return multiprocessing.parent_process() is None and not threading.current_thread().name.startswith(pooled)
 
 
 def _pool() -> ThreadPoolExecutor:

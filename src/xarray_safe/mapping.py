@@ -144,6 +144,8 @@ class Product:
         EOPF layout version, ``"2.5"`` or ``"2.8"``.
     documents
         Patterns of its XML files by the names that look-ups use.
+    roots
+        Ends of the names of their root elements.
     cut
         Elements before and after the middle of huge documents (see `metadata.Documents`).
     variables
@@ -166,6 +168,7 @@ class Product:
     type: str
     layout: str
     documents: Mapping[str, str]
+    roots: Mapping[str, str]
     cut: Mapping[str, tuple[str, str]]
     variables: tuple[Var, ...]
     attrs: Mapping[str, Mapping[str, object]]

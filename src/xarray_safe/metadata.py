@@ -183,6 +183,8 @@ class Documents:
         The tree is opened at 1 / 2**overview of the resolution; places of images depend on it.
     patterns
         Patterns of the file names, for messages about files that are not there.
+    roots
+        Ends of the names of the root elements, by which a file is known to be what it should be.
     """
 
     files: Files
@@ -190,6 +192,7 @@ class Documents:
     cut: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     overview: int = 0
     patterns: Mapping[str, str] = field(default_factory=dict)
+    roots: Mapping[str, str] = field(default_factory=dict)
     _roots: dict[str, etree._Element] = field(default_factory=dict, repr=False)
     _ends: set[str] = field(default_factory=set, repr=False)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
@@ -225,7 +228,11 @@ class Documents:
     def _parse(self, document: str, cut: tuple[str, str] | None) -> etree._Element:
         name = self.name(document)
         data = read_ends(self.files, name, *cut) if cut else self.files.read(name)
-        return parse(data, f"{self.files.url}: {name}")
+        root = parse(data, f"{self.files.url}: {name}")
+        if not str(root.tag).endswith(self.roots.get(document, "")):
+            expected = self.roots[document]
+            raise CorruptFile(f"{self.files.url}: {name} is no {expected} but a {root.tag}. Fetch the product again.")
+        return root
 
     def ranges(self) -> list[tuple[str, int, int | None]]:
         """Ranges of the files that reading all documents takes: name, start, stop (None: the end)."""

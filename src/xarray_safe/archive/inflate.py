@@ -39,6 +39,9 @@ class Deflated(NamedTuple):
     length: int
     place: str
     """Name of the member, for messages."""
+    size: int = -1
+    """Inflated bytes, and their checksum below; where they are known, a pass that comes to the end checks it."""
+    crc: int = 0
 
     def pieces(self, position: int, wanted: int) -> Iterator[tuple[int, bytes]]:
         """Yield pieces from a position on, with that of their end; little is fetched where little is wanted."""
@@ -52,11 +55,12 @@ class Deflated(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """A state: `out` bytes were given, of `taken` compressed ones."""
+    """A state: `out` bytes, whose checksum is `crc`, were given, of `taken` compressed ones."""
 
     out: int
     taken: int
     state: _Decompress | None
+    crc: int = 0
 
 
 _START = _Point(0, 0, None)
@@ -141,19 +145,22 @@ class Checkpoints:
     ) -> Iterator[tuple[int, bytes]]:
         """Yield positions and inflated pieces from a checkpoint on, until `stop` is reached; leave checkpoints."""
         state = point.state.copy() if point.state else zlib.decompressobj(-zlib.MAX_WBITS)
-        out = point.out
+        out, crc = point.out, point.crc
         for taken, piece in stream.pieces(point.taken, stop - point.out):
             try:
                 data = state.decompress(piece)
             except zlib.error as error:
                 raise CorruptFile(f"{stream.place} is damaged near its byte {out} ({error}); get it again") from error
+            crc = zlib.crc32(data, crc)
+            if out + len(data) == stream.size and crc != stream.crc:
+                raise CorruptFile(f"{stream.place} does not have the checksum that the zip gives; get it again")
             yield out, data
             out += len(data)
             if out >= stop:
                 return
             if state.eof:
                 break
-            self._keep(key, member, _Point(out, taken, state))
+            self._keep(key, member, _Point(out, taken, state, crc))
         raise CorruptFile(f"{stream.place} ends at its byte {out}, before byte {stop}; download it again")
 
     def _keep(self, key: Key, member: _Member, point: _Point) -> None:

@@ -158,7 +158,7 @@ class ZipArchive(Archive):
         def fetch(begin: int, end: int) -> bytes:
             return file.read(first + begin, first + end)
 
-        stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}")
+        stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
         return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
 
     def close(self) -> None:

@@ -6,11 +6,15 @@ converter (`eopf`) for what of it stands where in EOPF Zarr.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from xarray_safe.metadata import Either, F, X, finite, positive
+from xarray_safe.metadata import Either, F, LookUp, X, finite, positive
 from xarray_safe.sources import grids
 from xarray_safe.sources.grids import Grid
+
+if TYPE_CHECKING:
+    from xarray_safe.metadata import Documents
 
 Level = Literal["L1C", "L2A"]
 
@@ -122,6 +126,9 @@ def documents(level: Level) -> dict[str, str]:
     }
 
 
+ROOTS: Final = {"product": "User_Product", "tile": "Tile_ID", "datastrip": "DataStrip_ID", "manifest": "XFDU"}
+"""Ends of the names of their root elements, which begin with the level."""
+
 CHUNKS: Final = {"r10m": 1830, "r20m": 915, "r60m": 305}
 """Length of the chunks of images in EOPF Zarr, by the last part of their group's path."""
 
@@ -145,9 +152,35 @@ def offset(level: Level, band: Band) -> F:
         if level == "L2A"
         else ("RADIO_ADD_OFFSET", "Radiometric_Offset_List")
     )
-    added = X("product", f"{CHARACTERISTICS}/{parent}/{kind}[@band_id='{band.number}']", finite, default=0.0)
+    added = _Added(f"{CHARACTERISTICS}/{parent}/{kind}[@band_id='{band.number}']")
     path = "/BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE"
     return F(_ratio, added, X("product", f"{CHARACTERISTICS}/{path}", positive))
+
+
+@dataclass(frozen=True, slots=True)
+class _Added(LookUp):
+    """Look-up of a band's offset in counts; none is zero before baseline 04.00, and an error from then on."""
+
+    path: str
+
+    def resolve(self, documents: Documents) -> object:
+        """Give the offset."""
+        if not documents.texts("product", self.path) and baseline(documents) < FIRST_OFFSET:
+            return 0.0
+        return documents.value(X("product", self.path, finite))
+
+
+FIRST_OFFSET: Final = (4, 0)
+"""Processing baseline from which on reflectance has an offset, and masks are JPEG 2000."""
+
+
+def baseline(documents: Documents) -> tuple[int, ...]:
+    """Processing baseline, such as (5, 11); one that is no number counts as the newest."""
+    text = str(documents.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="")))
+    try:
+        return tuple(int(part) for part in text.split("."))
+    except ValueError:
+        return (99, 99)
 
 
 def atmosphere_scale(kind: Literal["AOT", "WVP"]) -> F:

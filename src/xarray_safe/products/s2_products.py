@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from xarray_safe.products.s2 import Level
 
-FIRST_JP2_MASKS = (4, 0)
-"""Processing baseline from which on masks are JPEG 2000 and reflectance has an offset."""
-
-
 def product(level: Level, layout: str) -> Product:
     """Tables of a level in a layout, ``"2.5"`` or ``"2.8"``."""
     attrs: dict[str, Any]
@@ -37,6 +33,7 @@ def product(level: Level, layout: str) -> Product:
         type=f"S02MSI{level}",
         layout=layout,
         documents=s2.documents(level),
+        roots=s2.ROOTS,
         cut=s2.CUT,
         variables=variables,
         attrs=attrs,
@@ -55,11 +52,9 @@ def as_is(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:  #
 
 def why_absent(documents: Documents) -> str:
     """Say why files of a product may be absent."""
-    baseline = str(documents.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="unknown")))
-    try:
-        version = tuple(int(part) for part in baseline.split("."))
-    except ValueError:
-        version = FIRST_JP2_MASKS
-    if version < FIRST_JP2_MASKS:
-        return f"Baseline {baseline} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+    if s2.baseline(documents) < s2.FIRST_OFFSET:
+        version = ".".join(f"{part:02d}" for part in s2.baseline(documents))
+        return (
+            f"Baseline {version} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+        )
     return "The archive lacks these files; fetch it again if you need them."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +22,8 @@ GAP = 1 << 16
 """Bytes between two tiles that are rather moved than paid for with a request of their own."""
 IN_FLIGHT = 32 << 20
 """Bytes asked for ahead of those that are needed now."""
+KEPT = 4
+"""Requests behind the one that is needed now whose bytes slower threads may still want."""
 
 Range = tuple[int, int]
 
@@ -142,6 +145,7 @@ class Stream:
         self._file = file
         self._ranges = list(ranges)
         self._coming: dict[int, Future[bytes]] = {}
+        self._lock = threading.Lock()
 
     def take(self, start: int, stop: int) -> bytes | None:
         """Give bytes that lie in one range, or in two that touch; waits for them."""
@@ -155,25 +159,23 @@ class Stream:
         return b"".join(pieces) if position >= stop else None
 
     def _get(self, number: int) -> bytes:
-        self._ask(number)
-        future = self._coming[number]
-        data = future.result()
-        ahead = len(data)
-        for following in range(number + 1, len(self._ranges)):
-            if following not in self._coming:
+        with self._lock:
+            future = self._ask(number)
+            ahead = 0
+            for following in range(number + 1, len(self._ranges)):
+                ahead += self._ranges[following][1] - self._ranges[following][0]
+                if ahead > IN_FLIGHT:
+                    break
                 self._ask(following)
-            ahead += self._ranges[following][1] - self._ranges[following][0]
-            if ahead > IN_FLIGHT:
-                break
-        for before in [known for known in self._coming if known < number - 2]:
-            self._coming[before].cancel()
-            del self._coming[before]
-        return data
+            for before in [known for known in self._coming if known < number - KEPT]:
+                del self._coming[before]
+        return future.result()
 
-    def _ask(self, number: int) -> None:
+    def _ask(self, number: int) -> Future[bytes]:
         if number not in self._coming:
             start, stop = self._ranges[number]
             self._coming[number] = _readers().submit(self._file.read, start, stop)
+        return self._coming[number]
 
     def close(self) -> None:
         """Give up what has not been asked for yet."""
