@@ -3,9 +3,9 @@
     python benchmarks/open.py [--folder FOLDER] [--smoke] [--runs N] [--eopf-version VERSION]
 
 The floor is what any backend must pay: the same raw variables, ready in memory, through the same CF decoding into a
-DataTree. The Zarr is written once from our tree as EOPF's are: format 2, consolidated, 1830 pixels a chunk; its large arrays have metadata and no
-chunk (to open a Zarr takes only metadata), so that it is made in seconds. Medians of one run, all warm, in turn
-A B C A B C …. FOLDER keeps product and Zarr (about 1 GB).
+DataTree. The Zarr is written once from our tree as EOPF's are: format 2, consolidated, 1830 pixels a chunk; its large
+arrays have metadata and no chunk (to open a Zarr takes only metadata), so that it is made in seconds. Medians of one
+run, all warm, in turn A B C A B C …. FOLDER keeps product and Zarr (about 1 GB).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import in_turn, machine, median, product  # noqa: E402
+from common import in_turn, machine, median, product
 
 from xarray_safe import backend
 from xarray_safe.archive import open_archive
@@ -53,7 +53,7 @@ def floor(path: Path, version: str) -> type[BackendEntrypoint]:
     class Memory(BackendEntrypoint):
         open_dataset_parameters = ("filename_or_obj", "mask_and_scale", "decode_times")
 
-        def open_datatree(self, filename_or_obj: object, **decoders: object) -> xr.DataTree:
+        def open_datatree(self, filename_or_obj: object, **decoders: object) -> xr.DataTree:  # noqa: ARG002
             return xr.DataTree.from_dict(
                 {name: backend._decode(group, archive, **decoders) for name, group in groups.items()}
             )

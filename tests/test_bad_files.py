@@ -185,7 +185,11 @@ BOMBS = {
     "entities in entities": b'<!DOCTYPE x [<!ENTITY a "0123456789">'
     + b"".join(b'<!ENTITY %c "%b">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(10))
     + b"]><x>&k;</x>",
-    "one large entity many times": b'<!DOCTYPE x [<!ENTITY a "' + b"0" * 100_000 + b'">]><x>' + b"&a;" * 30_000 + b"</x>",
+    "one large entity many times": b'<!DOCTYPE x [<!ENTITY a "'
+    + b"0" * 100_000
+    + b'">]><x>'
+    + b"&a;" * 30_000
+    + b"</x>",
     "deep": b"<a>" * 300_000 + b"</a>" * 300_000,
     "wide": b"<x " + b" ".join(b'a%d="1"' % n for n in range(100_000)) + b"/>",
     "long": b"<x>" + b"0" * 20_000_000 + b"</x>",
@@ -251,7 +255,7 @@ def test_damaged_zips_give_no_errors_but_safe_ones(tmp_path, tiny_zip, data):
     try:
         assert read_all(path)["/measurements/reflectance/r60m/b09"].shape == (6, 6)
     except SafeError as error:
-        assert path.name in str(error)
+        assert path.name in str(error)  # noqa: PT017
 
 
 @pytest.fixture(scope="module")

@@ -182,7 +182,7 @@ tree = xr.open_datatree(sys.argv[1], engine="safe", chunks={}, eopf_version=sys.
 plain = xr.open_datatree(sys.argv[1], engine="safe", eopf_version=sys.argv[2])
 for node in tree.subtree:
     for name, var in node.data_vars.items():
-        print(node.path, name, var.data.name if hasattr(var.data, "name") else "", tokenize(plain[node.path][name].variable._data))
+        print(node.path, name, var.data.name, tokenize(plain[node.path][name].variable._data))
 """
 
 

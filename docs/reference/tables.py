@@ -35,9 +35,9 @@ def page(product: Product, marker: str) -> str:
     lines = [
         f"# {product.type}, layout {product.layout}",
         "",
-        f"What the tree of an archive with `{marker}` holds and where it comes from: {len(product.variables)} variables",
-        f"and coordinates in {len(groups)} groups. Generated from the table; *may lack* marks what older or partial",
-        "products may lack.",
+        f"What the tree of an archive with `{marker}` holds and where it comes from:",
+        f"{len(product.variables)} variables and coordinates in {len(groups)} groups. Generated from the table;",
+        "*may lack* marks what older or partial products may lack.",
     ]
     for group in sorted(groups):
         lines += ["", f"## `{group}`", "", "| variable | dimensions | what | from |", "|---|---|---|---|"]

@@ -18,8 +18,12 @@ from xarray.testing import assert_identical
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.errors import CorruptFile, InvalidArgument, MissingFile, NotASafe
 
-WAYS = [f"{server} {form}" for server in ("s3", "http") for form in ("folder", "zip", "deflated") if (server, form)
-        != ("s3", "deflated")]
+WAYS = [
+    f"{server} {form}"
+    for server in ("s3", "http")
+    for form in ("folder", "zip", "deflated")
+    if (server, form) != ("s3", "deflated")
+]
 BAND = "measurements/reflectance/r10m/b02"
 
 
@@ -154,7 +158,7 @@ def test_sizes_that_the_catalogue_tells_otherwise(site):
     wrong = item(site)
     name = next(name for name in wrong["assets"] if name.endswith("MTD_TL.xml"))
     wrong["assets"][name]["file:size"] += 1
-    with pytest.raises(CorruptFile, match="MTD_TL.xml has .* bytes by the manifest, .* by the catalogue"):
+    with pytest.raises(CorruptFile, match=r"MTD_TL\.xml has .* bytes by the manifest, .* by the catalogue"):
         open_archive(wrong, site.s3_options)
 
 
@@ -166,7 +170,12 @@ def test_what_leads_nowhere(site):
         ("s3://none/x.SAFE", site.s3_options, MissingFile, "none/x.SAFE"),
         ("s3://eodata/Sentinel-2", site.s3_options, NotASafe, "open one of those in it: S2A"),
         (f"{site.url('http folder')[0]}/INSPIRE.xml", {}, NotASafe, "file of a product"),
-        ({"type": "Feature", "id": "x", "assets": {"a": {"href": "s3://b/a.tif"}}}, {}, NotASafe, "no asset in a .SAFE"),
+        (
+            {"type": "Feature", "id": "x", "assets": {"a": {"href": "s3://b/a.tif"}}},
+            {},
+            NotASafe,
+            "no asset in a .SAFE",
+        ),
         (f"zip://other.SAFE::{site.url('http zip')[0]}", {}, NotASafe, "has no product in a folder 'other.SAFE'"),
         ("nonsense://x.SAFE", {}, InvalidArgument, "nonsense"),
         (5, {}, InvalidArgument, "a int is no path, URL or STAC item"),

@@ -42,7 +42,9 @@ def nginx(folder: Path) -> Program:
     """Serve a folder over HTTP by nginx (apt: nginx-light): ranges, ETags, no pages for folders."""
     port, home = free_port(), folder.parent / "nginx"
     home.mkdir(exist_ok=True)
-    places = "".join(f"{kind}_temp_path {home}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    places = "".join(
+        f"{kind}_temp_path {home}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     site = f"server {{ listen 127.0.0.1:{port}; root {folder}; location / {{ }} }}"
     user = "" if os.geteuid() else "user root; "  # its workers must be able to read the folder
     start = f"{user}daemon off; pid {home}/pid; error_log {home}/error.log; events {{ }} "

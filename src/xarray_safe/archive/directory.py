@@ -127,8 +127,8 @@ def _no_end(head: bytes, size: int, url: str) -> NotASafe | CorruptFile:
     if head.startswith(b"PK"):
         return CorruptFile(f"{url}: the zip is cut short after {size} bytes; download it again")
     return NotASafe(
-        f"{url} is no SAFE, neither a folder nor a zip: it begins with {head!r}; open a .SAFE folder, its manifest.safe "
-        "or its zip"
+        f"{url} is no SAFE, neither a folder nor a zip: it begins with {head!r}; open a .SAFE folder, its "
+        "manifest.safe or its zip"
     )
 
 

@@ -123,7 +123,7 @@ class Fetcher:
     async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], limit: Limits) -> T:
         """Try until there is an answer, or no hope."""
         label = self.store.label(path)
-        failures, waited = 0, 0.0
+        failures, refusals, waited = 0, 0, 0.0
         while True:
             try:
                 async with _connection(self.store.host, limit):
@@ -133,12 +133,13 @@ class Fetcher:
             except TryAgain as error:
                 problem = error
             failures += not problem.busy
+            refusals += problem.busy
             if failures >= limit.tries:
                 raise RemoteFailed(
                     f"{label} could not be read, tried {failures} times: {problem.what}. "
                     "Check the network, or try later."
                 )
-            pause = limit.backoff(max(1, failures)) if problem.after is None else problem.after
+            pause = max(limit.backoff(max(failures, refusals)), problem.after or 0.0)
             if problem.busy or problem.after is not None:
                 waited += pause
             if waited > limit.patience:

@@ -6,7 +6,7 @@ command line) and gives the steps as JSON on standard output.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 import pkgutil
@@ -96,8 +96,8 @@ def _import_all() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
             with suppress(ImportError):  # what needs an extra that is not installed is not used either
                 importlib.import_module(module.name)
-    for name in ("zarr", "imagecodecs"):
-        if importlib.util.find_spec(name):  # Zarr is an extra
+    for name in ("zarr", "imagecodecs", "dask.array", "numpy.ctypeslib"):  # Zarr and dask are extras
+        with suppress(ImportError):
             importlib.import_module(name)
 
 

@@ -91,7 +91,7 @@ def fragment(found: Comparison) -> str:
     more = len(found.differences) - len(shown)
     return (
         f"<div><p style='color:{colour};font-weight:bold;font-size:1.3em;margin:0'>{escape(found.verdict)}</p>"
-        f"<p>{escape(_scope(found))}</p>{_facts(found)}{_details('What it costs', costs)}"
+        f"<p>{escape(_scope(found))}</p>{_facts(found, short=True)}{_details('What it costs', costs)}"
         f"{_details(f'Differences ({len(found.differences)})', _list(shown), is_open=True)}"
         f"{f'<p>… and {more} more</p>' if more else ''}"
         f"{_details(f'Expected ({len(found.expected)})', _expected(found))}</div>"
@@ -151,9 +151,11 @@ def _image(caption: str, picture: bytes, kind: str) -> str:
     )
 
 
-def _facts(found: Comparison) -> str:
+def _facts(found: Comparison, short: bool = False) -> str:
+    """Write the ten facts and the sources; short, these without their folders."""
     left, right = found.left, found.right
-    sources = "".join(f"<td><code>{escape(side.url)}</code></td>" for side in (left, right))
+    urls = [side.url.rstrip("/").rpartition("/")[2] if short else side.url for side in (left, right)]
+    sources = "".join(f"<td><code>{escape(url)}</code></td>" for url in urls)
     rows = [
         f"<tr><th>Source</th>{sources}<td></td></tr>",
         f"<tr><th>Size</th><td>{bytes_text(left.size)}</td><td>{bytes_text(right.size)}</td><td></td></tr>",

@@ -13,7 +13,6 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.errors import MissingElement
 from xarray_safe.metadata import Either, F, X
 from xarray_safe.products import s2, utm
 from xarray_safe.products.s2 import BANDS, CHARACTERISTICS, QI, Level

@@ -100,7 +100,7 @@ class Unseen:
         image = open_image(self.files, self.name, overview=self.overview, continuous=self.continuous)
         if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFile(
-                f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples, where the metadata say "
+                f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples instead of "
                 f"{' x '.join(map(str, self.shape))}. Fetch the product again."
             )
         return np.asarray(image[key])
