@@ -13,7 +13,7 @@ from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from servers.programs import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def look(page: Path, folder: Path) -> Seen:
     """Open a page in Chromium and measure what is on it; names that are not of this machine are not resolved."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
-        pytest.skip("Chromium is not installed (.ci/packages installs it)")
+        missing("Chromium is not there: apt install chromium")
     (folder / "look.html").write_text(_LOOK, encoding="utf-8")
     (folder / "page.html").write_bytes(page.read_bytes())
     asked: list[str] = []

@@ -120,6 +120,11 @@ class Index:
                 file.corrupt("it is not in the file", tile)
             return self._parts[tile]
 
+    def known(self) -> dict[int, Part]:
+        """Give the places of all tiles that are known and have one part."""
+        with self._lock:
+            return {tile: parts[0] for tile, parts in self._parts.items() if len(parts) == 1}
+
     def guess(self, tile: int) -> int | None:
         """Where a tile should start; None where nothing tells."""
         with self._lock:
@@ -254,11 +259,7 @@ def _open_elsewhere(file: ImageFile) -> Index:
     known = index_store.find(file)
     if known is not None:
         with contextlib.suppress(CorruptFile):
-            head, parts = known
-            index = Index(file, read_header(held(file, Head(head))))
-            index.head = head
-            index.learn(parts)
-            return index
+            return _from_known(file, known)
     size = file.files.size(file.name)
     start = file.read(0, size if size <= WHOLE else FIRST_READ)
     index = Index(file, read_header(held(file, Blocks([(0, start)]))))
@@ -267,6 +268,17 @@ def _open_elsewhere(file: ImageFile) -> Index:
         index.whole = start
     elif index.header.tlm:
         index_store.keep(file, index.head, {})
+    return index
+
+
+def _from_known(file: ImageFile, known: index_store.Known) -> Index:
+    """Make an index of what was known; one read where that is not the file's beginning."""
+    head = known.head or file.read(0, FIRST_READ)
+    index = Index(file, read_header(held(file, Head(head) if known.head else Blocks([(0, head)]))))
+    if known.first not in (0, index.header.tiles_start):
+        file.corrupt("the index that was brought along is of another file")
+    index.head = head[: index.header.tiles_start + 4]
+    index.learn(known.parts)
     return index
 
 

@@ -2,7 +2,9 @@
 
 An index is small (about 3 kB) and takes many requests to make where an image has no table of its tiles. So it is
 kept in the user's cache folder, by the file's URL, size and checksum or ETag. ``XARRAY_SAFE_INDEX_CACHE`` names
-another folder, or is ``off``.
+another folder, or is ``off``. Those that are brought along (`xarray_safe.indexes`) are known by the file's name and
+size; ``XARRAY_SAFE_INDEXES`` names files of them. None is believed blindly: what it says is held against the
+markers in the image, and where these say otherwise, it is dropped.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import zlib
 from base64 import b64decode, b64encode
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,21 @@ VERSION = 1
 MOST_FILES = 20_000
 """Indexes kept; beyond, the oldest go."""
 Parts = dict[int, tuple[int, int]]
+
+
+class Known(NamedTuple):
+    """What an index tells of an image."""
+
+    head: bytes
+    """First bytes of the file, up to the first tile and a little further; empty where not known."""
+    first: int
+    """Position of the first tile; 0 where `head` tells."""
+    parts: Parts
+    """Start and length of each tile."""
+
+
+given: dict[tuple[str, int], Known] = {}
+"""Indexes that were brought along, by the last part of the file's name and its size."""
 
 
 @cache
@@ -44,20 +61,30 @@ def folder() -> Path | None:
     return Path(platformdirs.user_cache_dir("xarray-safe")) / "indexes"
 
 
-def find(file: ImageFile) -> tuple[bytes, Parts] | None:
-    """Give the start of an image's file, and the places (start, length) of its tiles, as they were kept."""
+def find(file: ImageFile) -> Known | None:
+    """Give what is known of an image from earlier, or was brought along."""
     home = folder()
-    if home is None:
-        return None
-    try:
-        packed = (home / _name(file)).read_bytes()
-        found = json.loads(zlib.decompress(packed))
-        if found["version"] != VERSION or found["key"] != list(file.files.identity(file.name)):
-            return None
-        parts = {int(tile): (int(start), int(length)) for tile, start, length in found["parts"]}
-        return b64decode(found["header"]), parts
-    except (OSError, ValueError, KeyError, TypeError, zlib.error):
-        return None
+    if home is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zlib.error):
+            found = json.loads(zlib.decompress((home / _name(file)).read_bytes()))
+            if found["version"] == VERSION and found["key"] == list(file.files.identity(file.name)):
+                parts = {int(tile): (int(start), int(length)) for tile, start, length in found["parts"]}
+                return Known(b64decode(found["header"]), 0, parts)
+    _read_named()
+    return given.get(_given_key(file))
+
+
+@cache
+def _read_named() -> None:
+    """Read the files of indexes that the environment names, once."""
+    for name in filter(None, os.environ.get("XARRAY_SAFE_INDEXES", "").split(os.pathsep)):
+        from xarray_safe.sources.jp2 import index_files
+
+        index_files.use(name)
+
+
+def _given_key(file: ImageFile) -> tuple[str, int]:
+    return file.name.rpartition("/")[2], file.files.size(file.name)
 
 
 def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> None:
@@ -81,12 +108,13 @@ def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> 
 
 def forget(file: ImageFile) -> bool:
     """Drop an image's index, which may not belong to it any more; tell whether there was one."""
+    was_given = given.pop(_given_key(file), None) is not None
     home = folder()
     if home is not None:
         with contextlib.suppress(OSError):
             (home / _name(file)).unlink()
             return True
-    return False
+    return was_given
 
 
 def _name(file: ImageFile) -> str:

@@ -1,0 +1,122 @@
+"""Files of indexes: our own, and the Parquet tables of TLM segments of the historical archive.
+
+The latter come from https://github.com/Kayrros/sentinel-2-jp2-tlm: a row for each image, with columns ``product_id``,
+``band_id``, ``path`` (in the store of the Copernicus Data Space) and ``index``: big-endian u64 size of the file, u64
+position of the first tile, u32 length of the TLM segment, and the segment (ISO/IEC 15444-1, A.7.1).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from base64 import b64decode, b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xarray_safe.errors import CorruptFile, InvalidArgument, MissingFile
+from xarray_safe.sources.jp2 import index_store
+from xarray_safe.sources.jp2.header import TLM
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from xarray_safe.sources.jp2.index import Index
+
+KIND = "xarray-safe indexes"
+
+
+def write(target: str | os.PathLike[str], indexes: Iterable[tuple[str, int, Index]]) -> int:
+    """Write complete indexes (name and size of the file, index) to a file of our own; tell how many."""
+    entries = [
+        {
+            "name": name.rpartition("/")[2],
+            "size": size,
+            "head": b64encode(index.head).decode(),
+            "first": index.header.tiles_start,
+            "parts": sorted((tile, *place) for tile, place in index.known().items()),
+        }
+        for name, size, index in indexes
+    ]
+    with gzip.open(target, "wt", encoding="utf-8") as file:
+        json.dump({"kind": KIND, "version": index_store.VERSION, "indexes": entries}, file)
+    return len(entries)
+
+
+def use(source: str | os.PathLike[str]) -> int:
+    """Take over the indexes of a local file; tell how many.
+
+    Raises
+    ------
+    MissingFile
+        There is none.
+    CorruptFile
+        It is no file of indexes.
+    InvalidArgument
+        It is Parquet, and pyarrow is not installed.
+    """
+    path = Path(source)
+    try:
+        start = path.open("rb").read(4)
+    except OSError as error:
+        raise MissingFile(f"{path}: there is no file of indexes") from error
+    found = dict(_parquet(path) if start == b"PAR1" else _own(path))
+    index_store.given.update(found)
+    return len(found)
+
+
+def _own(path: Path) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            content = json.load(file)
+        if content["kind"] != KIND or content["version"] != index_store.VERSION:
+            raise ValueError("it is of another kind")
+        for entry in content["indexes"]:
+            parts = {int(tile): (int(first), int(length)) for tile, first, length in entry["parts"]}
+            known = index_store.Known(b64decode(entry["head"]), int(entry["first"]), parts)
+            yield (str(entry["name"]), int(entry["size"])), known
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise CorruptFile(f"{path} is no file of indexes ({error}); write it again") from error
+
+
+def _parquet(path: Path) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise InvalidArgument(f"{path} is Parquet: pip install pyarrow") from None
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+    except (OSError, ValueError) as error:
+        raise CorruptFile(f"{path} cannot be read as Parquet ({error})") from error
+    for row in rows:
+        data = row.get("index")
+        if not isinstance(data, bytes) or not isinstance(row.get("path"), str):
+            raise CorruptFile(f"{path} has no columns path and index; it is another table")
+        if data:  # else the image has a table of its own
+            size, known = _segment(data, f"{path}, {row['path']}")
+            yield (row["path"].rpartition("/")[2], size), known
+
+
+def _segment(data: bytes, where: str) -> tuple[int, index_store.Known]:
+    """Read a row's index: size of the file, and where its tiles lie."""
+    try:
+        size, first, length = struct.unpack_from(">QQL", data)
+        marker, _, number, kind = struct.unpack_from(">HHBB", data, 20)
+    except struct.error:
+        raise CorruptFile(f"{where}: the index is cut short") from None
+    tile_size, part_size = (kind >> 4) & 3, 4 if kind & 0x40 else 2
+    step = tile_size + part_size
+    if marker != TLM or number or tile_size == 3 or len(data) != 20 + length or (length - 6) % step:
+        raise CorruptFile(f"{where}: the index is no TLM segment")
+    parts, position = {}, first
+    for count, at in enumerate(range(26, len(data), step)):
+        tile = int.from_bytes(data[at : at + tile_size], "big") if tile_size else count
+        part = int.from_bytes(data[at + tile_size : at + step], "big")
+        if tile in parts:
+            raise CorruptFile(f"{where}: tile {tile} has several parts, which no Sentinel-2 image has")
+        parts[tile] = (position, part)
+        position += part
+    if position > size:
+        raise CorruptFile(f"{where}: the tiles do not fit into the file")
+    return size, index_store.Known(b"", first, parts)
