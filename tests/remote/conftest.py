@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xarray as xr
+from remote_support import KEY, SECRET
 from servers.programs import nginx, rclone_s3
 from servers.proxy import Faults, Proxy
 
@@ -24,7 +25,6 @@ MISSING = [name for name in ("aiohttp", "fsspec", "platformdirs", "s3fs") if imp
 if MISSING:
     collect_ignore_glob = ["test_*.py"]
 
-KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret of the store"
 QUICK = {"pause": 0.01, "timeout": 5.0, "attempt": 20.0, "patience": 10.0}
 
 

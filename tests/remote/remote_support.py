@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret of the store"
+
+
 def strip_tables(folder: Path) -> None:
     """Make the tables of tile lengths of all images comments, as if they had never been there."""
     for path in folder.glob("GRANULE/*/IMG_DATA/**/*.jp2"):

@@ -115,7 +115,7 @@ def test_an_index_of_another_file_is_dropped(site, old, tmp_path):
 )
 def test_tables_that_make_no_sense(old, tmp_path, change):
     parquet(old, tmp_path / "bad.parquet", change)
-    with pytest.raises(CorruptFile, match="bad.parquet"):
+    with pytest.raises(CorruptFile, match=r"bad\.parquet"):
         indexes.use(tmp_path / "bad.parquet")
     assert not index_store.given
 

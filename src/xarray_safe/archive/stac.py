@@ -60,13 +60,14 @@ def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
         It is something else.
     """
     try:
-        found = json.loads(data)
+        found: Any = json.loads(data)
     except ValueError:
         raise NotASafe(f"{url} is no STAC item: it is no JSON") from None
     if not is_item(found):
         kind = found.get("type") if isinstance(found, dict) else None
         raise NotASafe(f"{url} is no STAC item but {kind or 'another JSON'}; open one of its items")
-    return found
+    item: dict[str, Any] = found
+    return item
 
 
 def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = "") -> Found:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from xarray_safe.products.s2 import Level
 
+
 def product(level: Level, layout: str) -> Product:
     """Tables of a level in a layout, ``"2.5"`` or ``"2.8"``."""
     attrs: dict[str, Any]
@@ -54,7 +55,5 @@ def why_absent(documents: Documents) -> str:
     """Say why files of a product may be absent."""
     if s2.baseline(documents) < s2.FIRST_OFFSET:
         version = ".".join(f"{part:02d}" for part in s2.baseline(documents))
-        return (
-            f"Baseline {version} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
-        )
+        return f"Baseline {version} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
     return "The archive lacks these files; fetch it again if you need them."

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
@@ -104,6 +105,15 @@ def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> 
         with os.fdopen(handle, "wb") as target:
             target.write(zlib.compress(json.dumps(content).encode()))
         os.replace(temporary, home / _name(file))
+        if random.random() < 1 / 64:
+            _prune(home)
+
+
+def _prune(home: Path) -> None:
+    """Drop the oldest indexes where there are too many, and what broken-off writing left behind."""
+    files = sorted(home.iterdir(), key=lambda path: path.stat().st_mtime)
+    for path in files[: max(0, len(files) - MOST_FILES)]:
+        path.unlink(missing_ok=True)
 
 
 def forget(file: ImageFile) -> bool:

@@ -1,0 +1,173 @@
+"""Reading a full-size L2A from S3 and over HTTP at 50 ms latency: requests, bytes, wall; beside GDAL's /vsi.
+
+    python benchmarks/remote.py [--folder FOLDER] [--smoke] [--latency 0.05]
+
+Servers on loopback (rclone's S3, nginx) are behind a proxy of the tests that counts, in a process of its own. Each
+line is measured in a fresh process, without kept indexes, after its imports. "Without a table" are copies whose table
+of tile lengths (TLM) was made a comment, as in products from before February 2026. Round trips are groups of
+requests that begin within 0.9 of the latency of the group's first; where many requests run side by side without
+waiting for each other, they say little. FOLDER keeps product and copies (about 2 GB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parent.parent / "tests")]
+from common import alone, machine, product
+from servers.background import Program, free_port
+from servers.programs import nginx, rclone_s3
+
+from xarray_safe.sample.product import pack
+
+KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret of the store"
+GDAL = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_NUM_THREADS": "ALL_CPUS",
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_VIRTUAL_HOSTING": "FALSE",
+    "AWS_HTTPS": "NO",
+}
+START = """
+import urllib.request, glob
+import numpy, xarray as xr, rasterio, xarray_safe.backend, s3fs, aiohttp
+url, options, proxy = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+def reset():
+    urllib.request.urlopen(urllib.request.Request(proxy + "/__reset", b"")).read()
+def note(work):
+    reset()
+    start = time.perf_counter()
+    result = work()
+    figures["wall"] = time.perf_counter() - start
+    stats = json.load(urllib.request.urlopen(proxy + "/__stats"))
+    figures.update({name: stats[name] for name in ("requests", "rounds", "bytes")})
+    return result
+def tree(**more):
+    return xr.open_datatree(url, engine="safe", storage_options=options, mask_and_scale=False, **more)
+def band(name="b04", **more):
+    return tree(**more)["measurements/reflectance/r10m/" + name]
+"""
+OPEN = "note(tree)"
+CHUNK = "one = band(); note(lambda: one[5200:5300, 5200:5300].values)"
+SECOND = (
+    "one, two = band(), band('b03'); one[5200:5300, 5200:5300].values; note(lambda: two[5200:5300, 5200:5300].values)"
+)
+OVERVIEW = "one = band(overview=4); note(lambda: one.values)"
+WHOLE = "one = band(); note(lambda: one.values)"
+DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='threads', num_workers=4))"
+VSI_CHUNK = "note(lambda: rasterio.open(url).read(1, window=((5200, 5300), (5200, 5300))))"
+VSI_OVERVIEW = "note(lambda: (image := rasterio.open(url)).read(1, out_shape=(-(-image.height // 16),) * 2))"
+VSI_WHOLE = "note(lambda: rasterio.open(url).read(1))"
+
+
+def site(folder: Path, *, smoke: bool) -> tuple[Path, str]:
+    """Folder to serve, with the product as ``with.SAFE``, its zip, and ``without.SAFE``; and path of B04 in it."""
+    found = product(folder, smoke=smoke)
+    root, place = folder / "site", folder / "site" / "eodata"
+    if not place.exists():
+        scratch = folder / "site.part"
+        shutil.rmtree(scratch, ignore_errors=True)
+        for name in ("with.SAFE", "without.SAFE"):
+            shutil.copytree(found, scratch / "eodata" / name, copy_function=os.link)
+        for band in ("B02", "B03", "B04"):
+            path = next((scratch / "eodata" / "without.SAFE").glob(f"GRANULE/*/IMG_DATA/R10m/*_{band}_10m.jp2"))
+            data = bytearray(path.read_bytes())
+            path.unlink()  # it is a link to the original
+            at = data.find(b"\xff\x55", 0, 4000)
+            data[at : at + 2] = b"\xff\x64"
+            path.write_bytes(data)
+        pack(scratch / "eodata" / "with.SAFE", scratch / "eodata" / "with.SAFE.zip", compressed=False)
+        scratch.rename(root)
+    image = next((place / "with.SAFE").glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    return root, image.relative_to(place / "with.SAFE").as_posix()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--smoke", action="store_true", help="tiny product: does it run?")
+    parser.add_argument("--latency", type=float, default=0.05)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = args.folder or Path(scratch)
+        root, image = site(folder.resolve(), smoke=args.smoke)
+        print(f"{machine()}; {args.latency * 1000:.0f} ms\n")
+        print("| | requests | round trips | MB | wall (s) |\n|---|---|---|---|---|")
+        with (
+            rclone_s3(root, KEY, SECRET) as store,
+            nginx(root) as web,
+            CountingProxy(store) as s3,
+            CountingProxy(web) as http,
+        ):
+            for one in (s3, http):
+                post(f"{one}/__set", {"latency": args.latency})
+            measure(s3, http, image)
+
+
+def measure(s3: str, http: str, image: str) -> None:
+    """Print all lines."""
+    options = {"key": KEY, "secret": SECRET, "endpoint_url": s3}
+    folder, old, zipped = "s3://eodata/with.SAFE", "s3://eodata/without.SAFE", f"{http}/eodata/with.SAFE.zip"
+    for label, script, url in (
+        ("tree, folder on S3", OPEN, folder),
+        ("tree, zip over HTTP", OPEN, zipped),
+        ("first chunk of a band, folder on S3", CHUNK, folder),
+        ("second band", SECOND, folder),
+        ("first chunk of a band, zip over HTTP", CHUNK, zipped),
+        ("first chunk without a table, folder on S3", CHUNK, old),
+        ("second band without a table", SECOND, old),
+        ("687 px overview", OVERVIEW, folder),
+        ("687 px overview without a table", OVERVIEW, old),
+        ("whole band, folder on S3", WHOLE, folder),
+        ("whole band without a table", WHOLE, old),
+        ("whole band by dask (mean), 4 threads", DASK, folder),
+    ):
+        show(label, script, url, options if url.startswith("s3") else {}, s3 if url.startswith("s3") else http)
+    endpoint = {"AWS_S3_ENDPOINT": s3.removeprefix("http://")}
+    for label, script, name in (
+        ("GDAL /vsis3: first chunk of a band", VSI_CHUNK, "with"),
+        ("GDAL /vsis3: first chunk without a table", VSI_CHUNK, "without"),
+        ("GDAL /vsis3: 687 px overview", VSI_OVERVIEW, "with"),
+        ("GDAL /vsis3: whole band", VSI_WHOLE, "with"),
+    ):
+        show(label, script, f"/vsis3/eodata/{name}.SAFE/{image}", {}, s3, **GDAL, **endpoint)
+    show("GDAL /vsicurl: whole band", VSI_WHOLE, f"/vsicurl/{http}/eodata/with.SAFE/{image}", {}, http, **GDAL)
+
+
+def show(label: str, script: str, url: str, options: object, proxy: str, **environment: str) -> None:
+    """Measure one line and print it."""
+    environment["XARRAY_SAFE_INDEX_CACHE"] = "off"
+    got = alone(START + script, url, json.dumps(options), proxy, **environment)
+    figures = f"{got['requests']:.0f} | {got['rounds']:.0f} | {got['bytes'] / 1e6:.2f} | {got['wall']:.2f}"
+    print(f"| {label} | {figures} |", flush=True)
+
+
+class CountingProxy(Program):
+    """The counting proxy in a process of its own; its context gives the URL."""
+
+    def __init__(self, upstream: Program) -> None:
+        port = free_port()
+        path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        super().__init__([sys.executable, "-m", "servers.proxy", upstream.url, str(port)], port, path)
+
+    def __enter__(self) -> str:  # type: ignore[override]
+        super().__enter__()
+        return self.url
+
+
+def post(url: str, body: object) -> None:
+    """Tell the proxy something."""
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode())).read()
+
+
+if __name__ == "__main__":
+    main()

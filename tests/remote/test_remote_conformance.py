@@ -1,0 +1,63 @@
+"""The conformance check on products served by S3 and over HTTP, where ../shared has them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from remote_support import KEY, SECRET
+from servers.programs import nginx, rclone_s3
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
+pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/conformance is not there")
+ALL = os.environ.get("XARRAY_SAFE_TEST_ALL")
+"""Set it to compare the whole kit, which takes minutes."""
+GOLDEN = sorted(SHARED.glob("*.eopf-*.zarr.zip"))
+
+
+@pytest.fixture(scope="module")
+def check():
+    spec = importlib.util.spec_from_file_location("conformance_check", SHARED / "check.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    root = tmp_path_factory.mktemp("kit")
+    place = root / "kit"
+    place.mkdir()
+    for path in SHARED.glob("*.SAFE.zip"):
+        (place / path.name).write_bytes(path.read_bytes())
+        zipfile.ZipFile(path).extractall(place)
+    options = {"key": KEY, "secret": SECRET}
+    with nginx(root) as web, rclone_s3(root, KEY, SECRET) as store:
+        yield {"s3": ("s3://kit", {**options, "endpoint_url": store.url}), "http": (f"{web.url}/kit", {})}
+
+
+@pytest.mark.parametrize("golden", GOLDEN if ALL else GOLDEN[-1:], ids=lambda path: path.name[:60])
+@pytest.mark.parametrize("way", ["s3 folder", "s3 zip", "http folder", "http zip"])
+def test_it_says_same(check, kit, golden, way):
+    zarr = pytest.importorskip("zarr")
+    name, version = golden.name.removesuffix(".zarr.zip").split(".eopf-")
+    server, form = way.split()
+    base, options = kit[server]
+    url = f"{base}/{name}.SAFE" + (".zip" if form == "zip" else "")
+    older = SHARED / f"{name}.eopf-2.5.6.zarr.zip"
+    with zarr.storage.ZipStore(older, mode="r") as store:
+        detectors = xr.open_dataset(store, engine="zarr", group="conditions/geometry").detector.values
+    score = check.Score()
+    with zarr.storage.ZipStore(golden, mode="r") as store, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree = xr.open_datatree(url, engine="safe", eopf_version=version, storage_options=options)
+        check.compare(tree, xr.open_datatree(store, engine="zarr"), version, score, detectors)
+    assert not score.bad
+    assert sum(map(len, score.good.values())) > 1000
