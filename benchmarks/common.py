@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xarray_safe.sample as sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Work = Callable[[], object]
 
@@ -80,5 +83,5 @@ def alone(script: str, *arguments: object, **environment: str) -> dict[str, floa
 def machine() -> str:
     """One line about the machine."""
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f} at the start"
-
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {python}, load {load:.1f} at the start"

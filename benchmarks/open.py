@@ -53,7 +53,7 @@ def floor(path: Path, version: str) -> type[BackendEntrypoint]:
     class Memory(BackendEntrypoint):
         open_dataset_parameters = ("filename_or_obj", "mask_and_scale", "decode_times")
 
-        def open_datatree(self, filename_or_obj: object, **decoders: object) -> xr.DataTree:  # noqa: ARG002
+        def open_datatree(self, filename_or_obj: object, **decoders: object) -> xr.DataTree:
             return xr.DataTree.from_dict(
                 {name: backend._decode(group, archive, **decoders) for name, group in groups.items()}
             )

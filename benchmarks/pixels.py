@@ -14,13 +14,17 @@ import tempfile
 from pathlib import Path
 
 import imagecodecs
-import numpy as np
 import rasterio
 import xarray as xr
 from rasterio.windows import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import alone, best, in_turn, machine, product  # noqa: E402
+from typing import TYPE_CHECKING
+
+from common import alone, best, in_turn, machine, product
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BAND = "measurements/reflectance/r10m/b04"
 
@@ -31,15 +35,20 @@ group = "measurements/reflectance/r10m"
 band = xr.open_dataset(sys.argv[1], engine="safe", group=group, mask_and_scale=not raw, cache=False).b04.variable
 tile = band.encoding["preferred_chunks"]["y"]
 """
-CHUNKED = OURS + """
+CHUNKED = (
+    OURS
+    + """
 wall, cpu, total = time.perf_counter(), time.process_time(), 0.0
 for y in range(0, band.shape[0], tile):
     for x in range(0, band.shape[1], tile):
         total += float(np.nansum(band[y : y + tile, x : x + tile].values))
 figures |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "sum": total}
 """
+)
 EOPF_CHUNKS = CHUNKED.replace("wall, cpu", "tile = min(1830, tile * 2 - tile // 5)\nwall, cpu", 1)
-THREADS = OURS + """
+THREADS = (
+    OURS
+    + """
 from concurrent.futures import ThreadPoolExecutor
 def part(corner):
     y, x = corner
@@ -50,6 +59,7 @@ with ThreadPoolExecutor(int(sys.argv[3])) as pool:
     figures["sum"] = sum(pool.map(part, corners))
 figures |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 """
+)
 DASK = """
 import dask, xarray as xr
 group, raw = "measurements/reflectance/r10m", sys.argv[2] == "raw"
@@ -122,34 +132,33 @@ def windows(safe: Path, runs: int) -> list[tuple[str, float, float, str]]:
         xr.open_datatree(safe, engine="safe", chunks={}, mask_and_scale=scaled)[BAND].variable
         for scaled in (False, True)
     ]
-    with rasterio.open(image) as file:
-        side = min(305, height // 2)
-        inside = (slice(height // 3, height // 3 + side), slice(width // 3, width // 3 + side))
-        window = Window(width // 3, height // 3, side, side)
-        pixel = Window(width // 3, height // 3, 1, 1)
+    side = min(305, height // 2)
+    inside = (slice(height // 3, height // 3 + side), slice(width // 3, width // 3 + side))
+    window = Window(width // 3, height // 3, side, side)
+    pixel = Window(width // 3, height // 3, 1, 1)
 
-        def fresh(window: Window) -> np.ndarray:
-            with rasterio.open(image) as again:  # a handle of its own, as a thread has; no block cached
-                return again.read(1, window=window)
+    def fresh(window: Window) -> np.ndarray:
+        with rasterio.open(image) as again:  # a handle of its own, as a thread has; no block cached
+            return again.read(1, window=window)
 
-        tile = (slice(0, height), slice(0, width))
-        point = (slice(height // 3, height // 3 + 1), slice(width // 3, width // 3 + 1))
-        times = in_turn(
-            {
-                "bare": lambda: imagecodecs.jpeg2k_decode(stream),
-                "tile": lambda: raw[tile].values,
-                "tile, decoded": lambda: decoded[tile].values,
-                "dask": lambda: dasks[0][tile].values,
-                "dask, decoded": lambda: dasks[1][tile].values,
-                "rasterio window": lambda: fresh(window),
-                "window": lambda: raw[inside].values,
-                "window, decoded": lambda: decoded[inside].values,
-                "rasterio pixel": lambda: fresh(pixel),
-                "pixel": lambda: raw[point].values,
-                "pixel, decoded": lambda: decoded[point].values,
-            },
-            runs,
-        )
+    tile = (slice(0, height), slice(0, width))
+    point = (slice(height // 3, height // 3 + 1), slice(width // 3, width // 3 + 1))
+    times = in_turn(
+        {
+            "bare": lambda: imagecodecs.jpeg2k_decode(stream),
+            "tile": lambda: raw[tile].values,
+            "tile, decoded": lambda: decoded[tile].values,
+            "dask": lambda: dasks[0][tile].values,
+            "dask, decoded": lambda: dasks[1][tile].values,
+            "rasterio window": lambda: fresh(window),
+            "window": lambda: raw[inside].values,
+            "window, decoded": lambda: decoded[inside].values,
+            "rasterio pixel": lambda: fresh(pixel),
+            "pixel": lambda: raw[point].values,
+            "pixel, decoded": lambda: decoded[point].values,
+        },
+        runs,
+    )
 
     def row(what: str, ours: str, other: str, bar: str) -> tuple[str, float, float, str]:
         one, two = (best(times[name], 1) / best(times[other], 1) for name in (ours, f"{ours}, decoded"))
@@ -190,9 +199,17 @@ def whole(safe: Path, runs: int) -> list[tuple[str, float, float, str]]:
     fastest = min(others, key=lambda run: run["wall"])
     kinds = ("raw", "decoded")
     rows = [
-        ("whole band, 2 threads / rasterio's best threading, wall", *(low(ours[k], "wall") / fastest["wall"] for k in kinds), "1.0"),
+        (
+            "whole band, 2 threads / rasterio's best threading, wall",
+            *(low(ours[k], "wall") / fastest["wall"] for k in kinds),
+            "1.0",
+        ),
         ("the same, peak memory", *(low(ours[k], "peak") / fastest["peak"] for k in kinds), "0.5"),
-        ("whole band through dask, 2 threads / rasterio's, wall", *(low(dask[k], "wall") / fastest["wall"] for k in kinds), "none"),
+        (
+            "whole band through dask, 2 threads / rasterio's, wall",
+            *(low(dask[k], "wall") / fastest["wall"] for k in kinds),
+            "none",
+        ),
         ("the same, peak memory", *(low(dask[k], "peak") / fastest["peak"] for k in kinds), "none"),
         ("1 thread / 2 threads, wall", *(low(single[k], "wall") / low(ours[k], "wall") for k in kinds), "at least 1.8"),
         ("1830 chunks of a band / tiles, CPU", *(low(eopf[k], "cpu") / low(chunked[k], "cpu") for k in kinds), "1.3"),
@@ -234,7 +251,10 @@ def against(safe: Path, folder: Path, runs: int) -> list[tuple[str, float, float
         chunks = {"b04": {"chunks": tuple(min(1830, size) for size in raw.shape)}}
         group = xr.open_dataset(safe, engine="safe", group=BAND.rpartition("/")[0], chunks={}, chunk_layout="eopf")
         group[["b04"]].to_zarr(twin, encoding=chunks, zarr_format=2, consolidated=True)
-    zarrs = [xr.open_dataset(twin, engine="zarr", mask_and_scale=scaled, cache=False).b04.variable for scaled in (False, True)]
+    zarrs = [
+        xr.open_dataset(twin, engine="zarr", mask_and_scale=scaled, cache=False).b04.variable
+        for scaled in (False, True)
+    ]
     times = in_turn(
         {
             "ours": lambda: raw[window].values,
@@ -245,13 +265,20 @@ def against(safe: Path, folder: Path, runs: int) -> list[tuple[str, float, float
         runs,
     )
     ratios = [best(times[f"ours{kind}"], 1) / best(times[f"zarr{kind}"], 1) for kind in ("", ", decoded")]
-    rows.append(("1024 x 1024 / engine=\"zarr\" on the equal Zarr, CPU", ratios[0], ratios[1], "none"))
+    rows.append(('1024 x 1024 / engine="zarr" on the equal Zarr, CPU', ratios[0], ratios[1], "none"))
     try:
         satpy = min((alone(SATPY, safe) for _ in range(2)), key=lambda run: run["cpu"])["cpu"]
     except RuntimeError as error:
         print(f"satpy is left out: {str(error).strip().splitlines()[-1]}")
     else:
-        rows.append(("1024 x 1024 / satpy msi_safe_l2a, CPU", best(times["ours"], 1) / satpy, best(times["ours, decoded"], 1) / satpy, "none"))
+        rows.append(
+            (
+                "1024 x 1024 / satpy msi_safe_l2a, CPU",
+                best(times["ours"], 1) / satpy,
+                best(times["ours, decoded"], 1) / satpy,
+                "none",
+            )
+        )
     return rows
 
 

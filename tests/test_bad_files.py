@@ -255,7 +255,7 @@ def test_damaged_zips_give_no_errors_but_safe_ones(tmp_path, tiny_zip, data):
     try:
         assert read_all(path)["/measurements/reflectance/r60m/b09"].shape == (6, 6)
     except SafeError as error:
-        assert path.name in str(error)  # noqa: PT017
+        assert path.name in str(error)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from xarray_safe.errors import SafeError, SafeWarning
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["SafeError", "SafeWarning", "__version__"]
 __version__ = "0.1.0"

@@ -185,7 +185,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         return tree
 
 
-class Root(Dataset):
+class Root(Dataset):  # type: ignore[no-untyped-call]
     """The root as `open_dataset` gives it without `group`: it has no variables, and says where they are."""
 
     __slots__ = ()

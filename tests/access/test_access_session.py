@@ -34,7 +34,7 @@ OTP = "JBSWY3DPEHPK3PXP"
 
 def get(client: CDSE, url: str) -> int:
     with client.request("GET", url) as response:
-        response.content  # noqa: B018  # to the end, so that the connection can be used again
+        response.content  # to the end, so that the connection can be used again
         return response.status_code
 
 

@@ -102,7 +102,7 @@ def test_parameters(form, monkeypatch):
     }  # fmt: skip
     assert (other.safe_zip.place.url, other.zarr.place.url) == ("/d/P.SAFE.zip", "https://z/P.zarr")
     with pytest.raises(ValueError, match="15"):
-        cat(resolution=15).bands_zarr  # noqa: B018  (parameters are checked when an entry is taken)
+        cat(resolution=15).bands_zarr
 
 
 @pytest.mark.parametrize("form", ["", "_v1"])

@@ -213,7 +213,7 @@ def test_a_file_that_the_manifest_lists_but_is_not_there(site, copy):
 class _Guarded(Handler):
     """Redirects from 127.0.0.1 to localhost, both want a token; notes what it gets."""
 
-    seen: list = []  # noqa: RUF012
+    seen: list = []
     good = "fresh"
     folder = None
 

@@ -125,7 +125,7 @@ class Proxy(Background):
 
     def reset(self) -> None:
         """Forget all requests."""
-        self.log  # noqa: B018  # waits
+        self.log  # waits
         with self._lock:
             self._log.clear()
             self.peak = self._now

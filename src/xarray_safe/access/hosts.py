@@ -112,7 +112,7 @@ class AllowListed:
 
     hosts: Hosts
 
-    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:  # noqa: ARG002
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
         """Drop the token if the next host is not on the list; never look into ``~/.netrc``."""
         if not self.hosts.allow(prepared_request.url or ""):
             prepared_request.headers.pop("Authorization", None)

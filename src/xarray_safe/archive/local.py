@@ -56,7 +56,7 @@ class LocalFile:
             raise MissingFile(f"{path} is no regular file; open a .SAFE folder, its manifest.safe or its zip")
         return cls(path, found.st_size, found.st_mtime_ns)
 
-    def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:  # noqa: ARG002
+    def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:
         """Give the file itself: what will be read soon need not be fetched before."""
         return self
 

@@ -181,7 +181,7 @@ class RemoteFolder(Archive):
 
     def open(self) -> None:
         """Read the manifest now, so that a place without a product is an error at once."""
-        self._files  # noqa: B018
+        self._files
 
     @cached_property
     def _files(self) -> dict[str, Listed]:

@@ -143,15 +143,15 @@ class RangesStore:
         self._ranges = ranges
         self.host = f"object {ranges.url}"
 
-    def join(self, root: str, name: str) -> str:  # noqa: ARG002
+    def join(self, root: str, name: str) -> str:
         """Nothing lies below a file."""
         return name
 
-    def label(self, path: str) -> str:  # noqa: ARG002
+    def label(self, path: str) -> str:
         """Name of the object."""
         return str(self._ranges.url)
 
-    async def find(self, path: str) -> None:  # noqa: ARG002
+    async def find(self, path: str) -> None:
         """Nothing: it is one file."""
         return
 

@@ -83,7 +83,7 @@ class HttpStore:
         parts = urlsplit(path)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
-    async def find(self, path: str) -> None:  # noqa: ARG002
+    async def find(self, path: str) -> None:
         """Nothing: web servers do not list."""
         return
 

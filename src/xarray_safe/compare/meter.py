@@ -84,8 +84,8 @@ class Meter:
             meter.received += len(data)
             return feed(reader, data, *args, **kwargs)
 
-        aiohttp.ClientSession._request = counted_request
-        aiohttp.StreamReader.feed_data = counted_feed
+        aiohttp.ClientSession._request = counted_request  # type: ignore[method-assign, assignment]
+        aiohttp.StreamReader.feed_data = counted_feed  # type: ignore[method-assign, assignment]
 
 
 def _status(key: str) -> int | None:

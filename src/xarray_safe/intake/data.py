@@ -62,8 +62,8 @@ class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
 
     kind: Kind = "SAFE"
     filepattern = r"\.safe(\.zip)?/?$|manifest\.safe$"
-    contains = {r"manifest\.safe$"}  # noqa: RUF012  (as Intake declares it)
-    structure = {"array", "hierarchy"}  # noqa: RUF012
+    contains = {r"manifest\.safe$"}
+    structure = {"array", "hierarchy"}
 
 
 class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]

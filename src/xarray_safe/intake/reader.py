@@ -27,8 +27,8 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
     >>> EopfTreeReader(SAFE("S2A_….SAFE"), eopf_version="2.5").to_dask()  # doctest: +SKIP
     """
 
-    implements = {SAFE, EopfZarr}  # noqa: RUF012  (as Intake declares it)
-    imports = {"xarray"}  # noqa: RUF012
+    implements = {SAFE, EopfZarr}
+    imports = {"xarray"}
     func = "xarray:open_datatree"
     url_arg = "filename_or_obj"
     output_instance = "xarray:DataTree"

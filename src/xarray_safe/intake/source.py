@@ -66,7 +66,7 @@ class _TreeSource(DataSource):  # type: ignore[misc]
         """Open the DataTree as dask arrays, in the source's own chunks unless `chunks` says otherwise."""
         return open_tree(self.place, chunks={} if self._chunks is None else self._chunks, **self._keywords)
 
-    def _get_partition(self, i: int) -> DataTree:  # noqa: ARG002  (Intake's signature: there is one partition)
+    def _get_partition(self, i: int) -> DataTree:
         return self.read()
 
     def _get_schema(self) -> Schema:

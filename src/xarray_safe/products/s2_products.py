@@ -46,7 +46,7 @@ def product(level: Level, layout: str) -> Product:
     )
 
 
-def as_is(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:  # noqa: ARG001
+def as_is(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
     """Leave the attributes of the root alone."""
     return attrs
 

@@ -32,7 +32,7 @@ def write(
     spec: Spec | None = None,
     *,
     scale: float | None = None,
-    zip: Zip = False,  # noqa: A002 - the natural word
+    zip: Zip = False,
     top: bool = True,
     exist_ok: bool = False,
     **options: Unpack[Options],

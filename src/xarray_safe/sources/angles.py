@@ -36,7 +36,7 @@ BANDS: Final = ("b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "
 class AngleNames:
     """Labels of the `angle` dimension."""
 
-    def open(self, context: Context) -> Array:  # noqa: ARG002
+    def open(self, context: Context) -> Array:
         """Give the labels."""
         return Small(np.array(NAMES))
 

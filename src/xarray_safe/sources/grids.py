@@ -60,7 +60,7 @@ class Constant:
     value: int | float | str | tuple[int | float | str, ...]
     dtype: str
 
-    def open(self, context: Context) -> Array:  # noqa: ARG002
+    def open(self, context: Context) -> Array:
         """Give the value as an array."""
         return Small(np.asarray(self.value, dtype=self.dtype))
 

@@ -39,7 +39,7 @@ class Jp2:
 
     @property
     def continuous(self) -> bool:
-        """Whether an overview may be the wavelet's low-pass: of reflectance, retrievals and quicklooks, not of classes."""
+        """Whether an overview may be the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
         return self.take == "all" or self.dtype == "uint16"
 
     def open(self, context: Context) -> Array:
