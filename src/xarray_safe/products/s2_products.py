@@ -55,5 +55,5 @@ def why_absent(documents: Documents) -> str:
     """Say why files of a product may be absent."""
     if s2.baseline(documents) < s2.FIRST_OFFSET:
         version = ".".join(f"{part:02d}" for part in s2.baseline(documents))
-        return f"Baseline {version} has vector (GML) masks; masks are images from 04.00 on, and other files came later too."
+        return f"Baseline {version} has vector (GML) masks; images come from 04.00 on, and other files later too."
     return "The archive lacks these files; fetch it again if you need them."
