@@ -63,7 +63,7 @@ def test_files(tmp_path: Path) -> None:
     requests, received, read, _ = counted(_FILE, "", tmp_path / "data")
     assert (requests, received) == (0, 0)
     if sys.platform == "linux":
-        assert SIZE <= read < 2 * SIZE
+        assert 0.5 * SIZE <= read < 2 * SIZE  # as the kernel counts it, in pages
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="known on Linux only")
