@@ -98,3 +98,17 @@ def even(seed: int = 0, spread: float = 0.01) -> list[int]:
     side = np.array([1024] * 10 + [740]) / 1024
     shares = np.outer(side, side).ravel() * np.exp(random.normal(0, spread, 121))
     return [int(length) for length in shares / shares.sum() * 110e6]
+
+
+def coast(seed: int = 0) -> list[int]:
+    """The same where about half the image is sea, which takes a twelfth of the bytes that land does."""
+    return [
+        length // 12 if tile % 11 > 5 + 2 * np.sin(tile // 11 + seed) else length
+        for tile, length in enumerate(even(seed, 0.3))
+    ]
+
+
+def swath_edge(seed: int = 0) -> list[int]:
+    """The same where a border of the orbit's swath crosses the image; beyond it tiles have no data."""
+    cut = 3 + seed % 6
+    return [120 + tile if tile % 11 + tile // 11 / 4 > cut else length for tile, length in enumerate(even(seed, 0.3))]

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
-from remote_support import Shape, even, header, strip_tables
+from remote_support import Shape, coast, even, header, strip_tables, swath_edge
 from xarray.testing import assert_identical
 
 from xarray_safe import cache
@@ -139,18 +139,23 @@ def test_an_overview_moves_a_part(site, large, kind):
     assert proxy.bytes < size / 2
 
 
-def test_the_search_at_full_size():
+@pytest.mark.parametrize(
+    ("lengths", "rounds", "most"),
+    [(even, 40, 2), (lambda seed: even(seed, 0.3), 48, 4), (coast, 70, 4), (swath_edge, 48, 4)],
+    ids=["even", "uneven", "coast", "swath edge"],
+)
+def test_the_search_at_full_size(lengths, rounds, most):
     """The structure of a real band of 110 MB: 121 tiles, none of them in a table."""
     for seed in range(3):
-        for tile in (0, 1, 12, 60, 77, 119, 120):
-            far = Shape(even(seed))
+        for tile in (0, 1, 12, 40, 60, 77, 110, 119, 120):
+            far = Shape(lengths(seed))
             Places(header(10980, 1024), far.size()).locate(ImageFile(far, "b"), tile)
             assert far.rounds + 2 <= 12, "the header before, the tile itself after"
-        far = Shape(even(seed))
+        far = Shape(lengths(seed))
         places = Places(header(10980, 1024), far.size())
         places.walk(ImageFile(far, "b"), 120, 8704, lambda tile, place, data: 5200)
-        assert far.rounds + 1 <= 40
-        assert far.bytes + 4096 <= 2 * MB
+        assert far.rounds + 1 <= rounds
+        assert far.bytes + 4096 <= most * MB
 
 
 def test_small_images_take_one_request(site, tree):

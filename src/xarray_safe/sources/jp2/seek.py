@@ -21,7 +21,7 @@ from xarray_safe.sources.jp2.ahead import read_ranges
 from xarray_safe.sources.jp2.header import SOT, Header, ImageFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 SOT_BYTES = 12
 STEP = 4096
@@ -30,12 +30,22 @@ NEAR = 3
 """Tiles over which one goes step by step."""
 ROUNDS = 24
 """Reads after which a search gives up."""
+LEAST = 1 << 17
+"""Bytes of a window in which a tile is looked for, at the least."""
+LEAST_SHARE = 0.5
+"""The same, in mean tiles: where tiles without data are among them, their neighbours are much larger than the mean."""
+BACK, ONWARD = 0.9, 0.4
+"""How far before and behind its guessed place a tile is looked for, in tiles."""
+GROWTH = 3
+"""How many times larger a window becomes if nothing starts in it: sizes are uneven, as at a coast."""
 PIECE = 3 << 15
 """Bytes of one read in the search for a place from where to go on."""
 CHAINS = 4
 """Places from which one goes on at the same time: as many as there are connections."""
 BUDGET = 1.3
 """Bytes that the search for such places may cost, in mean tiles; one takes half a tile on the average."""
+ROUND_TRIPS, LATE_BUDGET = 44, 4.0
+"""Round trips that a walk should not exceed; where it would, the search may cost more, for bytes are cheaper then."""
 MARGIN = 0.2
 """How far before the guessed place of a tile its search starts, in mean tiles."""
 LEAST_GAP = 12
@@ -52,6 +62,25 @@ class Place(NamedTuple):
 
     start: int
     length: int
+
+
+class Seen:
+    """Bytes that have been looked through."""
+
+    def __init__(self) -> None:
+        self._ranges: list[tuple[int, int]] = []
+
+    def add(self, wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Give the parts of ranges that have not been looked through yet, and note them."""
+        found = []
+        for start, stop in wanted:
+            at = start
+            for first, last in [*self._ranges, (stop, stop)]:
+                if at < min(first, stop):
+                    found.append((at, min(first + SOT_BYTES, stop)))  # a marker may lie across the border
+                at = max(at, last)
+            self._ranges = sorted([*self._ranges, *found])
+        return found
 
 
 @dataclass
@@ -93,8 +122,8 @@ class Places:
         NotPlainError
             It is not to be found so.
         """
-        wide = 1.0
-        for _ in range(ROUNDS):
+        wide, seen = 1.0, Seen()
+        for turn in range(ROUNDS):
             if tile in self.parts:
                 return self.parts[tile]
             below = max(known for known in self.starts if known <= tile)
@@ -105,8 +134,12 @@ class Places:
                     raise NotPlainError
                 self._scan(data, start)
                 continue
-            first, last = self._window(tile, below, wide)
-            wide = 1.0 if self._scan(file.read(first, last), first) else 2 * wide
+            windows = [self._window(tile, below, self.guess(tile), wide)]
+            if turn:  # guesses alone come nearer from one side only where sizes are uneven, as at a coast
+                windows.append(self._window(tile, below, (start + self._above(tile)[1]) // 2, wide))
+            ranges = seen.add(windows)
+            found = [self._scan(data, at) for (at, _), data in zip(ranges, read_ranges(file, ranges), strict=True)]
+            wide = 1.0 if any(found) else GROWTH * wide
         raise NotPlainError
 
     def fractions(self) -> dict[int, float]:
@@ -139,14 +172,18 @@ class Places:
         left = min(column * self.header.tile_width, self.header.width)
         return top * self.header.width + (bottom - top) * left
 
-    def _window(self, tile: int, below: int, wide: float) -> tuple[int, int]:
-        """Bytes in which the tile, or one shortly before it, should start."""
+    def _above(self, tile: int) -> tuple[int, int]:
+        """Give the next tile of which the start is known, and its start."""
         above = min(known for known in self.starts if known > tile)
-        first, last = self.starts[below] + SOT_BYTES, self.starts[above]
-        length = max(STEP * 16, (last - first) / (above - below)) * wide
-        guess = self.guess(tile)
-        start = max(first, round(guess - 0.75 * length))
-        return start, max(min(last, round(guess + 0.3 * length)), min(start + STEP, last))
+        return above, self.starts[above]
+
+    def _window(self, tile: int, below: int, guess: int, wide: float) -> tuple[int, int]:
+        """Bytes in which the tile that should start at a place, or one shortly before it, starts."""
+        above, last = self._above(tile)
+        first = self.starts[below] + SOT_BYTES
+        length = max(LEAST, (last - first) / (above - below), LEAST_SHARE * self.size / self.header.tiles) * wide
+        start = max(first, round(guess - BACK * length))
+        return start, max(min(last, round(guess + ONWARD * length)), min(start + STEP, last))
 
     def _scan(self, data: bytes, position: int) -> list[int]:
         """Note all tiles that start within some bytes; give their numbers."""
@@ -212,6 +249,12 @@ class Places:
         return _Walk(self, file, last + 1, first_bytes, need).run()
 
 
+def _length(data: bytes) -> int:
+    """Length of the tile-part that some bytes begin with; more than they are, if they do not tell."""
+    told = int.from_bytes(data[6:10], "big") if data.startswith(_SOT) else 0
+    return told or len(data) + 1
+
+
 @dataclass
 class _Walk:
     """From several places at once from tile to tile; each round is one batch of reads."""
@@ -224,6 +267,7 @@ class _Walk:
     blocks: list[tuple[int, bytes]] = field(default_factory=list)
     searches: list[int] = field(default_factory=list)
     searched: int = 0
+    rounds: int = 0
     most: int = 0
     done: set[int] = field(default_factory=set)
 
@@ -262,7 +306,7 @@ class _Walk:
             self.most = max(self.most, min(place.length, self.need(tile, place, data[: place.length])))
             self.first_bytes = self.most + self.most // 8 + 64
             tile, start, data = tile + 1, start + place.length, data[place.length :]
-            if tile >= self.stop or len(data) < self.most:  # tiles without data are tiny
+            if tile >= self.stop or len(data) < min(self.most, _length(data)):  # tiles without data are tiny
                 return tile
 
     def _plan(self, chains: list[int]) -> None:
@@ -271,20 +315,25 @@ class _Walk:
         One at a time to begin with: what it finds makes the next guesses better.
         """
         places = self.places
+        self.rounds += 1
         tile_bytes = max(1, (places.size - places.header.tiles_start) // places.header.tiles)
-        left = BUDGET * tile_bytes - self.searched
+        longest, _ = self._gap({*chains, *places.parts})
+        late = self.searched > (BUDGET - 0.25) * tile_bytes and longest + self.rounds > ROUND_TRIPS
+        left = (LATE_BUDGET if late else BUDGET) * tile_bytes - self.searched
         if left <= 0:
             self.searches.clear()
-        known = [tile for tile in places.parts if tile not in self.done]
         most = min(CHAINS - len(chains), 1 if len(chains) == 1 else 2)
         while len(self.searches) < most and left - len(self.searches) * tile_bytes / 2 > tile_bytes / 4:
-            marks = sorted({*chains, *known, *map(self._near, self.searches), self.stop})
-            length, first = max((b - a, a) for a, b in itertools.pairwise(marks))
+            length, first = self._gap({*chains, *places.parts, *map(self._near, self.searches)})
             if length < LEAST_GAP:
                 return
             tile = first + round(length * 0.55)  # who goes on from here has a start over who is still looking
             margin = MARGIN * tile_bytes * (length / places.header.tiles) ** 0.5
             self.searches.append(max(places.header.tiles_start, round(places.guess(tile) - margin)))
+
+    def _gap(self, marks: set[int]) -> tuple[int, int]:
+        """Most tiles in a row that one goes through from a place that is known, and the first of them."""
+        return max((b - a, a) for a, b in itertools.pairwise(sorted({*marks, self.stop})))
 
     def _near(self, position: int) -> int:
         """Number of the tile that should lie at a position."""
