@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import eccodes
 import numpy as np
 import pytest
 import xarray as xr
@@ -15,10 +14,12 @@ import xarray as xr
 from xarray_safe.errors import AbsentFile
 from xarray_safe.products import s2_meteorology
 from xarray_safe.sources.grib import index
+from xarray_safe.sources.grib_eccodes import library
 
 if TYPE_CHECKING:
     from xarray_safe.sources.grib_header import Field
 
+eccodes = library()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 KIT = SHARED / "conformance"

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import eccodes
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -21,12 +20,15 @@ from hypothesis import strategies as st
 from xarray_safe import cache
 from xarray_safe.sources import grib, grib_header
 from xarray_safe.sources.grib import Grib, index
+from xarray_safe.sources.grib_eccodes import library
 from xarray_safe.sources.grib_header import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 from grib_support import CAMS, ECMWF, KIT, PARAMETERS, SHARED, Memory, fields, group, message, needs_shared, product
+
+eccodes = library()
 
 
 def by_eccodes(data: bytes) -> Field:
@@ -310,3 +312,16 @@ def test_children_read_while_threads_of_the_parent_do() -> None:
         for task in work:
             task.result(60)
     assert got == [expected.tobytes()] * len(children)
+
+
+def test_pyproj_lives_with_eccodes() -> None:
+    """Each brings a PROJ of its own; in the wrong order the process would be aborted."""
+    code = """
+        from xarray_safe.sources.grib_eccodes import library
+        print(library().codes_get_api_version())
+        import pyproj
+        print(pyproj.Transformer.from_crs(4326, 32632).transform(45, 9))
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "500000" in run.stdout

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-import eccodes
 import numpy as np
 import pytest
 import rasterio
@@ -15,6 +14,9 @@ from lxml import etree
 
 from xarray_safe.sample import Spec, geometry, write
 from xarray_safe.sample.tables import BANDS, RESOLUTION
+from xarray_safe.sources.grib_eccodes import library
+
+eccodes = library()
 
 VARIANTS = {
     "l2a": {"size": 180},

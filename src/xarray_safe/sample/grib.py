@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import eccodes
 import numpy as np
+
+from xarray_safe.sources.grib_eccodes import library
 
 from .geometry import EXTENT
 
@@ -86,6 +87,7 @@ def _message(spec: Spec, table: int, parameter: int, level: int, mean: float, sp
         "jDirectionIncrement": round((latitude[0] - latitude[1]) * 1000 / (NODES - 1)),
         "bitsPerValue": 16,
     }
+    eccodes = library()
     handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
     try:
         for key, value in keys.items():

@@ -7,9 +7,10 @@ child is born in mid-decoding.
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,17 @@ _LOCK = threading.RLock()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+
+
+def library() -> Any:
+    """Import eccodes, after pyproj where that is installed.
+
+    eccodes' wheels bring a PROJ of their own whose symbols are seen by all. If pyproj (which rioxarray and geopandas
+    import) comes after it, it calls that one, and the process dies; before it, each finds its own.
+    """
+    with suppress(ImportError):
+        importlib.import_module("pyproj")
+    return importlib.import_module("eccodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +98,7 @@ def opened(message: bytes, where: str) -> Iterator[Message]:
         Whatever eccodes has against the message.
     """
     with _LOCK:
-        import eccodes
-
+        eccodes = library()
         try:
             handle = eccodes.codes_new_from_message(message)
             try:
