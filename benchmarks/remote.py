@@ -1,13 +1,14 @@
 """Reading a full-size L2A from S3 and over HTTP at 50 ms latency: requests, bytes, wall; beside GDAL's /vsi.
 
-    python benchmarks/remote.py [--folder FOLDER] [--smoke] [--latency 0.05] [--runs N]
+    python benchmarks/remote.py [--folder FOLDER] [--smoke] [--latency 0.05] [--bandwidth 20] [--runs N]
 
 Servers on loopback (rclone's S3, nginx) are behind a proxy of the tests that counts, in a process of its own. Each
 line is measured in a fresh process, without kept indexes, after its imports; whole bands in turn, the best counts. "Without a table" are copies whose table
 of tile lengths (TLM) was made a comment, as in products from before February 2026. Round trips are groups of
 requests that begin within 0.9 of the latency of the group's first; where many requests run side by side without
 waiting for each other, they say little. Wall times are of HTTP, for rclone's S3 server takes up to a second to reach a
-place far inside a file. FOLDER keeps product and copies (about 2 GB).
+place far inside a file. Whole bands are read once as fast as the proxy can, and once with the bandwidth that the
+Copernicus Data Space gives each connection. FOLDER keeps product and copies (about 2 GB).
 """
 
 from __future__ import annotations
@@ -57,6 +58,33 @@ SECOND = (
 OVERVIEW = "one = band(overview=4); note(lambda: one.values)"
 WHOLE = "one = band(); note(lambda: one.values)"
 DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='threads', num_workers=4))"
+TRANSPORT_START = """
+import os, resource
+url, image = sys.argv[1], sys.argv[2]
+from xarray_safe.archive.remote_doors import store_of
+from xarray_safe.archive.remote_fetch import Fetcher, Span, Versions
+place = store_of(f"{url}/{image}", {})
+fetcher = Fetcher(place.store, Versions())
+size = fetcher.one(place.path, -1).version.size
+def note(work):
+    wall, cpu = time.perf_counter(), time.process_time()
+    assert work() == size
+    figures.update(wall=time.perf_counter() - wall, cpu=time.process_time() - cpu)
+"""
+TRANSPORT = "note(lambda: sum(map(len, fetcher.many([Span(place.path, 0, size)]))))"
+OBSTORE = """
+import obstore
+from concurrent.futures import ThreadPoolExecutor
+from obstore.store import HTTPStore
+store = HTTPStore.from_url(url, client_options={"allow_http": True})
+pieces = [(at, min(at + (8 << 20), size)) for at in range(0, size, 8 << 20)]
+def move():
+    with ThreadPoolExecutor(4) as pool:
+        get = lambda piece: len(bytes(obstore.get_range(store, image, start=piece[0], end=piece[1])))
+        return sum(pool.map(get, pieces))
+obstore.get_range(store, image, start=0, end=10)
+note(move)
+"""
 VSI_CHUNK = "note(lambda: rasterio.open(url).read(1, window=((5200, 5300), (5200, 5300))))"
 VSI_OVERVIEW = "note(lambda: (image := rasterio.open(url)).read(1, out_shape=(-(-image.height // 16),) * 2))"
 VSI_WHOLE = "note(lambda: rasterio.open(url).read(1))"
@@ -90,6 +118,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--smoke", action="store_true", help="tiny product: does it run?")
     parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--bandwidth", type=float, default=20, help="MB a second of each connection, for whole bands")
     parser.add_argument("--runs", type=int, default=2, help="of whole bands, in turn; the best counts")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -105,11 +134,20 @@ def main() -> None:
         ):
             for one in (s3, http):
                 post(f"{one}/__set", {"latency": args.latency})
-            measure(s3, http, image, args.runs)
+            measure(s3, http, image)
+            whole_bands(http, image, args.runs)
+            post(f"{http}/__set", {"latency": args.latency, "bandwidth": args.bandwidth * 1e6})
+            print(f"| *{args.bandwidth:.0f} MB/s a connection* | | | | |")
+            whole_bands(http, image, args.runs)
+        print("\n| | CPU (s) | wall (s) |\n|---|---|---|")
+        with nginx(root) as web:
+            for label, script in (("our requests", TRANSPORT), ("obstore", OBSTORE)):
+                got = alone(TRANSPORT_START + script, f"{web.url}/eodata/with.SAFE", image)
+                print(f"| a band moved, not decoded: {label} | {got['cpu']:.2f} | {got['wall']:.2f} |")
 
 
-def measure(s3: str, http: str, image: str, runs: int) -> None:
-    """Print all lines."""
+def measure(s3: str, http: str, image: str) -> None:
+    """Print the lines of opening, chunks and overviews."""
     options = {"key": KEY, "secret": SECRET, "endpoint_url": s3}
     store, web = "s3://eodata/with.SAFE", f"{http}/eodata/with.SAFE"
     old, zipped = f"{http}/eodata/without.SAFE", f"{web}.zip"
@@ -135,6 +173,11 @@ def measure(s3: str, http: str, image: str, runs: int) -> None:
         ("GDAL: 687 px overview without a table", VSI_OVERVIEW, old),
     ):
         show(label, run(script, f"/vsicurl/{url}/{image}", {}, http, **GDAL))
+
+
+def whole_bands(http: str, image: str, runs: int) -> None:
+    """Print the lines of whole bands."""
+    web, old = f"{http}/eodata/with.SAFE", f"{http}/eodata/without.SAFE"
     whole: dict[str, dict[str, float]] = {}
     for _ in range(runs):
         for label, script, url, environment in (
