@@ -53,6 +53,11 @@ class Versions:
             raise CorruptFile(f"{label} was replaced after it had been opened; open it again")
         self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
 
+    def expect(self, path: str, version: Version) -> None:
+        """Take over what a list, or another process, says of a file; what it does not say stays."""
+        before = self.seen.get(path, Version(None, ""))
+        self.seen[path] = Version(before.size if version.size is None else version.size, version.tag or before.tag)
+
 
 class Fetcher:
     """Fetches ranges from a store; made where it is used, does not pickle.
@@ -177,7 +182,7 @@ def _take(span: Span, blocks: Sequence[tuple[Span, bytes]]) -> bytes:
     if span.start == span.stop:
         return b""
     for block, data in blocks:
-        if block.path == span.path and block.start <= span.start <= block.start + len(data):
+        if block.path == span.path and block.start <= span.start < block.start + len(data):
             return data[span.start - block.start : None if span.stop is None else span.stop - block.start]
     raise AssertionError(f"{span} was not fetched")
 
