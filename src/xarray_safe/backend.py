@@ -83,8 +83,8 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         storage_options
             For remote archives.
         overview
-            Open images at 1 / 2**overview of their resolution, 0 to 4: continuous ones as the wavelet's low-pass,
-            in which a sample that no-data touches is no-data, classes and masks as every 2**overview-th pixel.
+            Open images at ``1 / 2**overview`` of their resolution, 0 to 4: continuous ones as the wavelet's low-pass,
+            in which a sample that no-data touches is no-data, classes and masks as every ``2**overview``-th pixel.
         chunk_layout
             What ``chunks={}`` uses: ``"tile"``, whole tiles of the images, or ``"eopf"``, the chunks of EOPF Zarr.
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from servers.background import Background, Handler
 
@@ -130,6 +130,10 @@ class Proxy(Background):
             self._log.clear()
             self.peak = self._now
 
+    def upstream_of(self, path: str) -> SplitResult:
+        """Give the server for a path; always the same, unless a child knows better."""
+        return self.upstream
+
     def enter(self) -> int:
         with self._lock:
             self._now += 1
@@ -215,7 +219,7 @@ class _Handler(Handler):
         self.answer(status, b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>x</Message></Error>', **headers)
 
     def _forward(self, body: bytes) -> None:
-        faults, up = self.proxy.faults, self.proxy.upstream
+        faults, up = self.proxy.faults, self.proxy.upstream_of(self.path)
         headers = {
             name: value
             for name, value in self.headers.items()
