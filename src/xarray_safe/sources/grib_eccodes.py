@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,10 +34,12 @@ def library() -> Any:
     """Import eccodes, after pyproj where that is installed.
 
     eccodes' wheels bring a PROJ of their own whose symbols are seen by all. If pyproj (which rioxarray and geopandas
-    import) comes after it, it calls that one, and the process dies; before it, each finds its own.
+    import) comes after it, it calls that one, and the process dies; before it, each finds its own. Where somebody else
+    has imported eccodes already, it is too late for that.
     """
-    with suppress(ImportError):
-        importlib.import_module("pyproj")
+    if "gribapi" not in sys.modules:
+        with suppress(ImportError):
+            importlib.import_module("pyproj")
     return importlib.import_module("eccodes")
 
 
