@@ -3,7 +3,7 @@
 Images from before February 2026 have no table of their tiles, and to find these takes some requests more. That is
 done once and kept in the user's cache folder; those who read many products, or in many places, can save indexes in
 a file, beside the product or apart from it, and use them elsewhere: by `use`, or in all processes by the environment
-variable ``XARRAY_SAFE_INDEXES`` (paths of such files).
+variable ``XARRAY_SAFE_INDEXES`` (local paths of such files).
 """
 
 from __future__ import annotations
@@ -52,13 +52,16 @@ def save(product: object, target: str | os.PathLike[str], *, storage_options: di
     return index_files.write(target, found)
 
 
-def use(source: str | os.PathLike[str]) -> int:
+def use(source: str | os.PathLike[str], *, storage_options: dict[str, Any] | None = None) -> int:
     """Use saved indexes in this process.
 
     Parameters
     ----------
     source
-        Local file: one that `save` wrote, or a Parquet table of https://github.com/Kayrros/sentinel-2-jp2-tlm.
+        Local file, or any URL of fsspec, as ``s3://…/X.indexes`` beside a product: one that `save` wrote, or a Parquet
+        table of https://github.com/Kayrros/sentinel-2-jp2-tlm; of 32 MB at the most if it lies elsewhere.
+    storage_options
+        For the URL, as `xarray.open_datatree` takes them.
 
     Returns
     -------
@@ -68,6 +71,8 @@ def use(source: str | os.PathLike[str]) -> int:
     Raises
     ------
     MissingFile, CorruptFile, InvalidArgument
-        There is none, it is another kind of file, or pyarrow is not installed.
+        There is none, it is another kind of file or damaged, or pyarrow is not installed.
+    AccessDenied, RemoteFailed
+        It cannot be read.
     """
-    return index_files.use(source)
+    return index_files.use(source, storage_options)

@@ -112,3 +112,11 @@ def swath_edge(seed: int = 0) -> list[int]:
     """The same where a border of the orbit's swath crosses the image; beyond it tiles have no data."""
     cut = 3 + seed % 6
     return [120 + tile if tile % 11 + tile // 11 / 4 > cut else length for tile, length in enumerate(even(seed, 0.3))]
+
+
+def item_of(folder: Path, url: str, extra: tuple[str, ...] = ()) -> dict[str, object]:
+    """Give a STAC item of a product on a server: its files, and others that are not there."""
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    names = {**sizes, **dict.fromkeys(extra, 7)}
+    assets = {name: {"href": f"{url}/{name}", "file:size": size} for name, size in names.items()}
+    return {"type": "Feature", "stac_version": "1.1.0", "id": folder.stem, "assets": assets}

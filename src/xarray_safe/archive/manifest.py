@@ -64,7 +64,7 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
     return found
 
 
-def agree(listed: Mapping[str, Listed], other: Mapping[str, int], url: str, teller: str) -> None:
+def agree(listed: Mapping[str, Listed], other: Mapping[str, int | None], url: str, teller: str) -> None:
     """Compare sizes that the manifest gives with those of another list.
 
     Raises
@@ -74,7 +74,7 @@ def agree(listed: Mapping[str, Listed], other: Mapping[str, int], url: str, tell
     """
     for name, size in other.items():
         entry = listed.get(name)
-        if entry is not None and entry.size is not None and entry.size != size and name != MANIFEST:
+        if entry is not None and None not in (entry.size, size) and entry.size != size and name != MANIFEST:
             raise CorruptFile(
                 f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or "
                 "of two versions of the product"

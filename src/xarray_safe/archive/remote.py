@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from xarray_safe.archive.base import Archive, Request, check_range
@@ -48,12 +49,15 @@ class RemoteFile:
         Where it lies.
     version
         Size and tag, as first seen.
+    origin
+        Name, found by lot, of the opening that this comes from, in whichever process that was: neither URL nor
+        version need tell one zip from another.
     """
 
     local = False
 
-    def __init__(self, place: Place, version: Version) -> None:
-        self.place, self._version = place, version
+    def __init__(self, place: Place, version: Version, origin: str = "") -> None:
+        self.place, self._version, self._origin = place, version, origin or uuid4().hex
         self.path = place.url
         self.size = version.size or 0
         self.tag = version.tag
@@ -94,17 +98,17 @@ class RemoteFile:
         blocks = self._fetcher.many(spans)
         return Held(self, [(span.start, data) for span, data in zip(spans, blocks, strict=True)])
 
-    def __reduce__(self) -> tuple[type[RemoteFile], tuple[Place, Version]]:
+    def __reduce__(self) -> tuple[type[RemoteFile], tuple[Place, Version, str]]:
         """Pickle as place and version."""
-        return RemoteFile, (self.place, self._version)
+        return RemoteFile, (self.place, self._version, self._origin)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether both are the same version of the same file."""
-        return isinstance(other, RemoteFile) and (self.path, self._version) == (other.path, other._version)
+        """Tell whether both come from the same opening."""
+        return isinstance(other, RemoteFile) and self._origin == other._origin
 
     def __hash__(self) -> int:
         """Agree with ``==``."""
-        return hash((self.path, self._version))
+        return hash(self._origin)
 
 
 class Held:
@@ -140,7 +144,7 @@ class Held:
         return None
 
 
-_opened: WeakValueDictionary[bytes, RemoteFolder] = WeakValueDictionary()
+_opened: WeakValueDictionary[str, RemoteFolder] = WeakValueDictionary()
 """Folders that came out of pickles: the many variables of a tree share one list of files in each process."""
 
 
@@ -148,25 +152,31 @@ class RemoteFolder(Archive):
     """A `.SAFE` folder elsewhere; its manifest tells the names, sizes and checksums of its files.
 
     A file's version is noted when it is first read; one that changes later, or has not the size that the manifest
-    gives, is an error.
+    gives, is an error, in other processes, too.
 
     Parameters
     ----------
     place
         The folder.
-    manifest
-        Version of the manifest, where it has been seen: another one now is an error.
     told
-        Sizes of files, by a catalogue.
+        Names and sizes of files, by a catalogue.
+    mark
+        Digest of the manifest, where it has been seen: another one now is an error.
+    origin
+        Name, found by lot, of the opening that this comes from, in whichever process that was.
     """
 
     local = False
 
-    def __init__(self, place: Place, manifest: Version | None = None, told: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, place: Place, told: Mapping[str, int | None] | None = None, mark: str = "", origin: str = ""
+    ) -> None:
         super().__init__(place.url)
         self.place = place
         self._told = dict(told or {})
-        self._versions = Versions({self._path(MANIFEST): manifest} if manifest else {})
+        self._mark, self._origin = mark, origin or uuid4().hex
+        self._versions = Versions()
+        self._read_elsewhere: set[str] = set()
 
     @cached_property
     def _fetcher(self) -> Fetcher:
@@ -190,31 +200,41 @@ class RemoteFolder(Archive):
             answer = self._fetcher.one(self._path(MANIFEST))
         except MissingFile as error:
             return self._listed(error)
+        self._note(answer.data)
         self._held[MANIFEST, 0, None] = answer.data
         found = read_manifest(answer.data, self.url)
-        found[MANIFEST] = Listed(len(answer.data), answer.version.tag)
         if not any(is_marker(name) and name != MANIFEST for name in found):
             found |= {name: entry for name, entry in (self._find() or {}).items() if name not in found}
         agree(found, self._told, self.url, "the catalogue")
+        self._told = {}  # need not go along to other processes
         for name, entry in found.items():
-            if entry.size is not None:
-                self._versions.seen.setdefault(self._path(name), Version(entry.size, ""))
+            self._versions.expect(self._path(name), Version(entry.size, ""))
         return found
+
+    def _note(self, content: bytes) -> None:
+        """Note which product it is, by its path, of which messages leave out a part, and by what lists its files."""
+        mark = hashlib.sha256(self.place.path.encode() + b"\n" + content).hexdigest()[:16]
+        if self._mark not in ("", mark):
+            raise CorruptFile(f"{self.url} was replaced after it had been opened; open it again")
+        self._mark = mark
 
     def _find(self) -> dict[str, Listed] | None:
         versions = self._fetcher.find(self.place.path)
         return None if versions is None else {name: Listed(*version) for name, version in versions.items()}
 
     def _listed(self, error: MissingFile) -> dict[str, Listed]:
-        """Files by the store's own list, where there is no manifest."""
-        found = self._find() or {}
+        """Files by the store's own list, or else the catalogue's, where there is no manifest."""
+        found = self._find()
+        if found is None:
+            found = {name: Listed(size, "") for name, size in self._told.items() if name != MANIFEST}
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
             advice = f"; open one of those in it: {', '.join(inside[:5])}" if inside else ""
             kind = NotASafe if found else MissingFile
             raise kind(f"{self.url} has no {MANIFEST}, it is no SAFE folder that can be opened{advice}") from error
+        self._note(repr(sorted(found.items())).encode())
         for name, entry in found.items():
-            self._versions.seen.setdefault(self._path(name), Version(entry.size, entry.mark))
+            self._versions.expect(self._path(name), Version(entry.size, entry.mark))
         return found
 
     def _list(self) -> Iterable[str]:
@@ -253,8 +273,7 @@ class RemoteFolder(Archive):
     def identity(self, name: str) -> tuple[str, ...]:
         """URL, size and checksum of a file, as the manifest gives them; for that nothing needs to be asked."""
         entry = self._entry(name)
-        mark = entry.mark or self._files.get(MANIFEST, entry).mark
-        return (self._path_label(name), str(entry.size), mark)
+        return (self._path_label(name), str(entry.size), entry.mark or self._mark)
 
     def _path_label(self, name: str) -> str:
         return self.place.store.label(self._path(name))
@@ -264,25 +283,30 @@ class RemoteFolder(Archive):
         seen = self._versions.seen.get(self._path(name))
         return seen.tag if seen else ""
 
-    @property
-    def _manifest(self) -> Version | None:
-        return self._versions.seen.get(self._path(MANIFEST))
-
     def _key(self) -> tuple[str | int, ...]:
         self.open()
-        found = self._manifest
-        return (self.url, *((found.size or 0, found.tag) if found else ()))
+        return (self.url, self._mark)
 
-    def __reduce__(self) -> tuple[Callable[[Place, Version | None], RemoteFolder], tuple[Place, Version | None]]:
-        """Pickle as place and version of the manifest; the list of files is read again in each process, once."""
-        return _reopen, (self.place, self._manifest)
+    def remember(self, tags: Mapping[str, str]) -> None:
+        """Take over the versions of files, by name, that were read in another process."""
+        self._read_elsewhere |= tags.keys()
+        for name, tag in tags.items():
+            self._versions.expect(self._path(name), Version(None, tag))
+
+    def __reduce__(self) -> tuple[Callable[..., RemoteFolder], tuple[object, ...]]:
+        """Pickle as place and what has been read; the list of files is read again in each process, once."""
+        names = {*self.__dict__.get("_files", ()), *self._read_elsewhere}
+        tags = {name: tag for name in sorted(names) if (tag := self.version(name))}
+        return _reopen, (self.place, self._told, self._mark, self._origin, tags)
 
 
-def _reopen(place: Place, manifest: Version | None) -> RemoteFolder:
+def _reopen(
+    place: Place, told: Mapping[str, int | None], mark: str, origin: str, tags: Mapping[str, str]
+) -> RemoteFolder:
     """Give this process's archive of a folder that was pickled elsewhere; reads nothing yet."""
-    key = pickle.dumps((place, manifest))
-    found = _opened.get(key)
-    return found if found is not None else _opened.setdefault(key, RemoteFolder(place, manifest))
+    found = _opened.setdefault(origin, RemoteFolder(place, told, mark, origin))
+    found.remember(tags)
+    return found
 
 
 def open_zip(place: Place) -> ZipArchive:
@@ -299,7 +323,7 @@ def open_zip(place: Place) -> ZipArchive:
     return archive
 
 
-def open_folder(place: Place, told: Mapping[str, int] | None = None) -> RemoteFolder:
+def open_folder(place: Place, told: Mapping[str, int | None] | None = None) -> RemoteFolder:
     """Open a folder elsewhere: one request, for its manifest.
 
     Raises
@@ -307,6 +331,6 @@ def open_folder(place: Place, told: Mapping[str, int] | None = None) -> RemoteFo
     MissingFile, AccessDenied, RemoteFailed, NotASafe, CorruptFile
         There is none, it cannot be read, or is no product.
     """
-    archive = RemoteFolder(place, told=told)
+    archive = RemoteFolder(place, told)
     archive.open()
     return archive

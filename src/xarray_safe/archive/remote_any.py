@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote_store import Answer, Ranges, TryAgain, Version, passes, words
+from xarray_safe.archive.remote_listing import check_count, is_product
+from xarray_safe.archive.remote_store import (
+    WHOLE,
+    Answer,
+    Ranges,
+    TryAgain,
+    Version,
+    bad_option,
+    passes,
+    too_large,
+    words,
+)
+from xarray_safe.archive.remote_urls import bare, is_web, join_url
 from xarray_safe.errors import AccessDenied, InvalidArgument, MissingFile, RemoteFailed, SafeError, UnsupportedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 class FsspecStore:
@@ -58,13 +71,25 @@ class FsspecStore:
         ------
         InvalidArgument
             fsspec does not know the protocol, lacks what it needs for it, or does not understand the options.
+        SafeError
+            Its file system connects to the place at once, and that failed.
         """
         import fsspec
 
+        label = bare(self._url)
         try:
             return str(fsspec.core.url_to_fs(self._url, **self._options)[1])
-        except (ImportError, ValueError, TypeError, KeyError) as error:
-            raise InvalidArgument(f"{self.label(self._url)} cannot be opened: {words(error)}") from None
+        except TypeError as error:
+            raise bad_option(label, error) from None
+        except (ImportError, ValueError, KeyError) as error:
+            raise InvalidArgument(f"{label} cannot be opened: {words(error)}") from None
+        except Exception as error:
+            failure = _failure(error, label)
+            if isinstance(failure, TryAgain):
+                raise RemoteFailed(
+                    f"{label} cannot be reached ({failure.what}); check the network, or try later"
+                ) from None
+            raise failure from None
 
     @property
     def host(self) -> str:
@@ -72,19 +97,24 @@ class FsspecStore:
         return self._url.partition("://")[0] + self._url.partition("://")[2].partition("/")[0]
 
     def join(self, root: str, name: str) -> str:
-        """Path of a file below a folder."""
-        return f"{root.rstrip('/')}/{name}"
+        """Path of a file below a folder; a chain may end in a URL, whose query (a signature) stays."""
+        return join_url(root, name) if is_web(root) else f"{root.rstrip('/')}/{name}"
 
     def label(self, path: str) -> str:
-        """Protocol and path."""
+        """Protocol and path; a URL without user and query."""
         protocol = self._url.partition("://")[0].rpartition("::")[2]
-        return path if "://" in path else f"{protocol}://{path.lstrip('/')}"
+        return bare(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
 
     async def find(self, path: str) -> dict[str, Version] | None:
-        """Names, sizes and versions of all files below a folder."""
-        found: dict[str, dict[str, Any]] = await self._call("find", path, detail=True)
+        """Names, sizes and versions of the files of a product; of another folder only what lies directly in it."""
         start = len(path.rstrip("/"))
-        return {name[start:].lstrip("/"): _version(about) for name, about in found.items() if len(name) > start}
+        top: list[dict[str, Any]] = await self._call("ls", path, detail=True)
+        names = {about["name"][start:].strip("/") + "/" * (about.get("type") == "directory"): about for about in top}
+        if is_product(names):
+            found: dict[str, dict[str, Any]] = await self._call("find", path, detail=True)
+            names = {name[start:].lstrip("/"): about for name, about in found.items() if len(name) > start}
+            check_count(len(names), self.label(path))
+        return {name: _version(about) for name, about in names.items()}
 
     async def get(self, path: str, start: int, stop: int | None) -> Answer:
         """Ask for a range; see `Store.get`."""
@@ -95,31 +125,48 @@ class FsspecStore:
             start = max(0, start + version.size)
             data = await self._call("cat_file", path, start=start, end=version.size)
         else:
-            asked = {} if start == 0 and stop is None else {"start": start, "end": stop}
-            data, about = await asyncio.gather(self._call("cat_file", path, **asked), self._call("info", path))
+            end = WHOLE + 1 if stop is None else stop
+            data, about = await asyncio.gather(
+                self._call("cat_file", path, start=start, end=end), self._call("info", path)
+            )
             version = _version(about)
+            if stop is None and max(version.size or 0, len(data)) > WHOLE:
+                raise too_large(self.label(path), version.size)
+            if len(data) > end - start:
+                raise RemoteFailed(f"{self.label(path)}: {len(data)} bytes come where {end - start} were asked for")
         if len(data) < (version.size or 0) - start and stop is None:
             raise TryAgain(f"the answer breaks off after {len(data)} bytes")
         return Answer(bytes(data), start, version)
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        fs = self.file_system()
         try:
-            if getattr(fs, "async_impl", False) and not getattr(fs, "asynchronous", False):
+            fs = await asyncio.to_thread(self.file_system)  # some connect
+            if _is_async(fs):
                 return await getattr(fs, f"_{method}")(path, **arguments)
             return await asyncio.to_thread(getattr(fs, method), path, **arguments)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise MissingFile(f"{self.label(path)} is not there") from None
-        except PermissionError as error:
-            raise AccessDenied(
-                f"{self.label(path)}: access is refused ({words(error)}); give credentials in storage_options"
-            ) from None
         except SafeError:
             raise
         except Exception as error:
-            if passes(error):
-                raise TryAgain(words(error)) from None
-            raise RemoteFailed(f"{self.label(path)} could not be read ({words(error)})") from None
+            raise _failure(error, self.label(path)) from None
+
+
+def _is_async(fs: Any) -> bool:
+    """Whether coroutines of a file system can be called on fsspec's event loop; wrappers are as what they wrap."""
+    if not getattr(fs, "async_impl", False) or getattr(fs, "asynchronous", False):
+        return False
+    inner = getattr(fs, "fs", None)
+    return inner is None or _is_async(inner)
+
+
+def _failure(error: Exception, label: str) -> Exception:
+    """Turn an error of a file system that we do not know into what it means."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        return MissingFile(f"{label} is not there")
+    if isinstance(error, PermissionError):
+        return AccessDenied(f"{label}: access is refused ({words(error)}); give credentials in storage_options")
+    if isinstance(error, TypeError) and "keyword argument" in str(error):
+        return bad_option(label, error)
+    return TryAgain(words(error)) if passes(error) else RemoteFailed(f"{label} could not be read ({words(error)})")
 
 
 def _version(about: Mapping[str, Any]) -> Version:
@@ -149,7 +196,8 @@ class RangesStore:
 
     def label(self, path: str) -> str:
         """Name of the object."""
-        return str(self._ranges.url)
+        name = str(self._ranges.url)
+        return bare(name) if "://" in name else name
 
     async def find(self, path: str) -> None:
         """Nothing: it is one file."""
@@ -157,15 +205,30 @@ class RangesStore:
 
     async def get(self, path: str, start: int, stop: int | None) -> Answer:
         """Ask for a range; see `Store.get`."""
-        size = int(self._ranges.size)
-        start = max(0, size + start) if start < 0 else start
-        read: Callable[[int, int], bytes] = self._ranges.read
         try:
-            data = await asyncio.to_thread(read, start, size if stop is None else min(stop, size))
+            size = operator.index(self._ranges.size)
+        except TypeError:
+            raise InvalidArgument(
+                f"{self.label(path)}: its size is {self._ranges.size!r}, no number of bytes"
+            ) from None
+        start = max(0, size + start) if start < 0 else start
+        data = await asyncio.to_thread(self._read, start, max(start, size if stop is None else min(stop, size)))
+        return Answer(data, start, Version(size, str(getattr(self._ranges, "version", ""))))
+
+    def _read(self, start: int, stop: int) -> bytes:
+        label = self.label("")
+        try:
+            found: object = self._ranges.read(start, stop)
         except SafeError:
             raise
         except Exception as error:
             if passes(error):
                 raise TryAgain(words(error)) from None
-            raise RemoteFailed(f"{self.label(path)} could not be read ({words(error)})") from error
-        return Answer(bytes(data), start, Version(size, str(getattr(self._ranges, "version", ""))))
+            raise RemoteFailed(f"{label} could not be read ({words(error)})") from error
+        try:
+            data = bytes(memoryview(found))  # type: ignore[arg-type]
+        except TypeError:
+            raise RemoteFailed(f"{label}: read({start}, {stop}) gives {type(found).__name__}, not bytes") from None
+        if len(data) != stop - start:
+            raise RemoteFailed(f"{label}: read({start}, {stop}) gives {len(data)} bytes, not {stop - start}")
+        return data

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from xarray_safe.archive import stac
 from xarray_safe.archive.markers import is_marker
@@ -12,9 +11,11 @@ from xarray_safe.archive.remote import Place, open_folder, open_zip
 from xarray_safe.archive.remote_any import FsspecStore, RangesStore
 from xarray_safe.archive.remote_fetch import Fetcher, Versions
 from xarray_safe.archive.remote_http import HttpStore
+from xarray_safe.archive.remote_options import for_place, under_scheme
 from xarray_safe.archive.remote_s3 import S3Store
 from xarray_safe.archive.remote_store import Ranges
-from xarray_safe.errors import InvalidArgument, MissingFile, NotASafe
+from xarray_safe.archive.remote_urls import NODES, bare, is_web, path_of, with_path
+from xarray_safe.errors import InvalidArgument, MissingFile, NotASafe, UnsupportedProduct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from xarray_safe.archive.base import Archive
 
 _ZIP_CHAIN = re.compile(r"zip://([^:]*)::(.+)", re.DOTALL)
-_NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
 _STAC_URL = re.compile(r"https?://[^?#]*(?:/items/[^/?#]+|\.(?:geo)?json)", re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ def open_url(url: str, options: Mapping[str, Any]) -> Archive:
     if chain:
         return _open_in_zip(chain[1], chain[2], options)
     if _STAC_URL.fullmatch(url.partition("?")[0]):
-        place = store_of(url, options)
+        place = store_of(url, for_place(url, options))
         answer = Fetcher(place.store, Versions()).one(place.path)
         return open_item(stac.parse_item(answer.data, place.url), options, url)
     return open_place(store_of(url, options))
@@ -63,22 +63,32 @@ def open_object(thing: object, options: Mapping[str, Any]) -> Archive | None:
     return None
 
 
-def open_item(item: Mapping[str, Any], options: Mapping[str, Any], base: str = "") -> Archive:
-    """Open the product of a STAC item."""
-    found = stac.place_of(item, options, base)
+def open_item(item: Mapping[str, Any], options: Mapping[str, Any], home: str = "") -> Archive:
+    """Open the product of a STAC item.
+
+    Parameters
+    ----------
+    item
+        As in its JSON.
+    options
+        Storage options for the place that it names, and for others.
+    home
+        URL that the user gave for it: web servers elsewhere get no credentials. Without one, there is but the item's
+        word, and its own place gets them.
+    """
+    found = stac.place_of(item, options, home)
     if "://" not in found.url:
         from xarray_safe.archive.doors import open_archive
 
         return open_archive(found.url, dict(options))
-    place = store_of(found.url, options)
-    return open_zip(place) if found.zip else open_folder(place, found.sizes)
+    place = store_of(found.url, for_place(found.url, options), home or None)
+    return open_zip(place) if found.zip else open_folder(place, dict.fromkeys(found.names) | found.sizes)
 
 
 def open_place(place: Place) -> Archive:
     """Open the folder or zip at a place, whichever its name says; where that says nothing, whichever is there."""
-    web = isinstance(place.store, HttpStore)
-    path = urlsplit(place.path).path if web else place.path
-    nodes = _NODES.fullmatch(path) if web else None
+    path = path_of(place.path)
+    nodes = NODES.fullmatch(path) if is_web(place.path) else None
     if nodes:
         return open_folder(_at(place, nodes[1]))
     path = path.rstrip("/")
@@ -93,7 +103,7 @@ def open_place(place: Place) -> Archive:
         return open_folder(_at(place, path))
     try:
         return open_folder(_at(place, path))
-    except (MissingFile, NotASafe) as error:
+    except (MissingFile, NotASafe, UnsupportedProduct) as error:
         try:
             return open_zip(_at(place, path))
         except MissingFile:
@@ -101,19 +111,16 @@ def open_place(place: Place) -> Archive:
 
 
 def _at(place: Place, path: str) -> Place:
-    """Give another path in the same store; the query of a URL stays."""
-    if isinstance(place.store, HttpStore):
-        return Place(place.store, urlunsplit(urlsplit(place.path)._replace(path=path, fragment="")))
-    return Place(place.store, path)
+    """Give another path in the same store."""
+    return Place(place.store, with_path(place.path, path))
 
 
 def _open_in_zip(inner: str, outer: str, options: Mapping[str, Any]) -> Archive:
     """Open a product in a zip, by fsspec's ``zip://inner::outer``: our own reader needs far fewer requests."""
     from xarray_safe.archive.doors import is_remote, open_archive
 
-    scheme = outer.partition("://")[0]
-    nested = options.get(scheme)
-    own = nested if isinstance(nested, dict) else {key: value for key, value in options.items() if key != "zip"}
+    nested = under_scheme(outer, options)
+    own = {key: value for key, value in options.items() if key != "zip"} if nested is None else nested
     archive = open_zip(store_of(outer, own)) if is_remote(outer) else open_archive(outer)
     folder = inner.strip("/")
     head, _, last = folder.rpartition("/")
@@ -133,22 +140,33 @@ def _place_in(fs: Any, path: str) -> Place:
     return Place(FsspecStore(f"{protocols[0]}://{path.lstrip('/')}", {}, fs), path)
 
 
-def store_of(url: str, options: Mapping[str, Any]) -> Place:
-    """Give the store and the path that a URL means; asks nothing.
+def store_of(url: str, options: Mapping[str, Any], home: str | None = None) -> Place:
+    """Give the store and the path that a URL means; asks nothing, though some of fsspec's file systems connect.
+
+    Parameters
+    ----------
+    url
+        Of the place.
+    options
+        Its storage options.
+    home
+        URL whose host the options' credentials are for, if that is another one.
 
     Raises
     ------
     InvalidArgument
-        The scheme is unknown, or what it needs is not installed.
+        The URL is none, its scheme is unknown, or what it needs is not installed.
     """
     try:
         import fsspec  # noqa: F401
     except ImportError:
-        raise InvalidArgument(f'{url} lies elsewhere: pip install "xarray-safe[remote]", or download it') from None
+        raise InvalidArgument(
+            f'{bare(url)} lies elsewhere: pip install "xarray-safe[remote]", or download it'
+        ) from None
     scheme = url.partition("://")[0].lower()
     if scheme in ("http", "https"):
         _need("aiohttp", "remote", url)
-        return Place(HttpStore(url, options), url)
+        return Place(HttpStore(url, options, home), url)
     if scheme in ("s3", "s3a"):
         _need("s3fs", "s3", url)
         return Place(S3Store(options), url.partition("://")[2].strip("/"))
@@ -160,4 +178,4 @@ def _need(module: str, extra: str, url: str) -> None:
     import importlib.util
 
     if importlib.util.find_spec(module) is None:
-        raise InvalidArgument(f'{url} needs {module}, which is not installed: pip install "xarray-safe[{extra}]"')
+        raise InvalidArgument(f'{bare(url)} needs {module}, which is not installed: pip install "xarray-safe[{extra}]"')

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookies import CookieError
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 from xarray_safe.archive.remote_limits import limits
-from xarray_safe.archive.remote_store import PASSING, Answer, TryAgain, Version, words
-from xarray_safe.errors import AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed, UnsupportedProduct
+from xarray_safe.archive.remote_login import Login
+from xarray_safe.archive.remote_store import PASSING, WHOLE, Answer, TryAgain, Version, bad_option, too_large, words
+from xarray_safe.archive.remote_urls import bare, join_url, web_parts
+from xarray_safe.errors import (
+    AccessDenied,
+    CorruptFile,
+    InvalidArgument,
+    MissingFile,
+    RemoteFailed,
+    SafeError,
+    UnsupportedProduct,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import aiohttp
 
-TRUSTED = (".dataspace.copernicus.eu",)
-"""Ends of names of hosts that share logins: among these, a redirect does not lose the credentials."""
 _REDIRECTS = 5
 _SMALL = 1 << 20
 """What is taken whole where a server does not give ranges."""
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_NODES = re.compile(r"/Products\([^()]+\)/Nodes\([^()]+\)")
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?>(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*)<(?:!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL
+)
+"""How a web page begins, be there comments before it."""
+_HEAD = 4096
+"""Bytes in which that is looked for."""
 
 
 class HttpStore:
@@ -33,35 +46,36 @@ class HttpStore:
 
     Parameters
     ----------
+    url
+        Of what is to be read.
     options
         As for fsspec's HTTP file system (``headers``, ``client_kwargs``, ``ssl``, …), and two of our own: ``token``,
         a bearer token, or a function that gives one (called with the one that was refused, or None); and
-        ``trusted_hosts``, which may get the credentials after a redirect: names, or their ends with a dot in front.
+        ``trusted_hosts``, further hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
+        names, or their ends with a dot in front.
+    home
+        URL whose host the credentials are for; by default, that of `url`.
+
+    Raises
+    ------
+    InvalidArgument
+        The URL is none, or an option is not what it should be.
     """
 
-    def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        parts = urlsplit(url)
+    def __init__(self, url: str, options: Mapping[str, Any], home: str | None = None) -> None:
+        parts = web_parts(url)
         self.host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._options = dict(options)
+        self._options, self._home = dict(options), home or url
         self._start()
 
     def _start(self) -> None:
-        options = dict(self._options)
-        self._token: Any = options.pop("token", None)
-        trusted = options.pop("trusted_hosts", ())
-        self._trusted = (*TRUSTED, *([trusted] if isinstance(trusted, str) else trusted))
-        client = dict(options.pop("client_kwargs", None) or {})
-        # Not the session's own: those would go along to wherever a redirect leads.
-        self._headers = {**(client.pop("headers", None) or {}), **(options.pop("headers", None) or {})}
-        self._auth = options.pop("auth", None) or client.pop("auth", None)
-        self._fs_options = {**options, "client_kwargs": client}
-        self._bearer = self._token if isinstance(self._token, str) else None
+        self._login = Login(self._home, self._options)
         self._moved: dict[str, str] = {}
         self._fs: tuple[int, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle host and options, which may hold credentials: others need them, too."""
-        return {"host": self.host, "_options": self._options}
+        """Pickle hosts and options, which may hold credentials: others need them, too."""
+        return {"host": self.host, "_options": self._options, "_home": self._home}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start afresh."""
@@ -69,19 +83,12 @@ class HttpStore:
         self._start()
 
     def join(self, root: str, name: str) -> str:
-        """URL of a file below a folder's; the query (a signature) stays, and OData has a spelling of its own."""
-        parts = urlsplit(root)
-        if _NODES.search(parts.path):
-            folder = re.sub(r"/(?:Nodes|\$value)?$", "", parts.path.rstrip("/"))
-            path = folder + "".join(f"/Nodes({quote(part)})" for part in name.split("/")) + "/$value"
-        else:
-            path = f"{parts.path.rstrip('/')}/{quote(name)}"
-        return urlunsplit(parts._replace(path=path))
+        """URL of a file below a folder's."""
+        return join_url(root, name)
 
     def label(self, path: str) -> str:
         """URL without user and query."""
-        parts = urlsplit(path)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return bare(path)
 
     async def find(self, path: str) -> None:
         """Nothing: web servers do not list."""
@@ -95,85 +102,120 @@ class HttpStore:
         headers = {"Accept-Encoding": "identity"}
         if not whole:
             headers["Range"] = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
-        refused: str | None = None
-        while True:
-            asked = self._moved.get(path, path)
-            try:
-                response = await self._follow(path, asked, headers)
+        renewed: bool | None = False
+        try:
+            while True:
+                asked = self._moved.get(path, path)
+                token, turn = await self._login.bearer.get()
+                response, url = await self._follow(path, asked, headers, token)
                 try:
                     if response.status in (401, 403, 404, 410) and asked != path:
-                        del self._moved[path]  # where it led may have been good for some time only
+                        self._moved.pop(path, None)  # where it led may have been good for some time only
                         continue
-                    if response.status == 401 and callable(self._token) and refused is None:
-                        refused = self._bearer or ""
-                        self._bearer = await asyncio.to_thread(self._token, refused)
-                        continue
-                    self._raise_for(response, path)
+                    if response.status == 401 and renewed is False and self._login.knows(url):
+                        renewed = await self._login.bearer.renew(turn)
+                        if renewed is not None:
+                            continue
+                    self._raise_for(response, path, url)
                     return await self._answer(response, path, start, stop)
                 finally:
                     response.release() if response.content.at_eof() else response.close()
-            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-                raise InvalidArgument(f"{self.label(path)} is no URL to ask ({type(error).__name__})") from None
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if isinstance(error, (AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed)):
-                    raise
-                raise TryAgain(words(error)) from None
+        except (SafeError, TryAgain):
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error, path) from None
 
-    async def _session(self) -> Any:
-        if self._fs is None or self._fs[0] != os.getpid():
-            import fsspec
-
-            self._fs = (os.getpid(), fsspec.filesystem("http", skip_instance_cache=True, **self._fs_options))
-        fs = self._fs[1]
-        return fs, await fs.set_session()
-
-    async def _follow(self, path: str, asked: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """Send a request and go where redirects lead; credentials come along to trusted hosts only."""
+    def _failure(self, error: Exception, path: str) -> Exception:
+        """Turn an error of aiohttp or the network into what it means."""
         import aiohttp
 
-        fs, session = await self._session()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=limits().timeout)
-        if self._bearer is None and callable(self._token):
-            self._bearer = await asyncio.to_thread(self._token, None)
+        label = self.label(path)
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+            return InvalidArgument(f"{label} is no URL to ask ({type(error).__name__})")
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+            said = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
+            return RemoteFailed(
+                f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
+                "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
+            )
+        return TryAgain(words(error))
+
+    async def _follow(
+        self, path: str, asked: str, headers: Mapping[str, str], token: str | None
+    ) -> tuple[aiohttp.ClientResponse, str]:
+        """Send a request and go where redirects lead; credentials come along to those that may know them only.
+
+        Returns
+        -------
+        response, url
+            The latter is where it comes from.
+        """
         url = asked
         for _ in range(_REDIRECTS + 1):
-            own = self._own_headers(path, url)
-            response: aiohttp.ClientResponse = await session.get(
-                fs.encode_url(url),
-                headers={**own, **headers},
-                auth=self._auth if self._may_know(path, url) else None,
-                allow_redirects=False,
-                **{"timeout": timeout, **fs.kwargs},
-            )
+            response = await self._send(path, url, headers, token)
             if response.status not in (301, 302, 303, 307, 308):
                 if url != path:
                     self._moved[path] = url
-                return response
+                return response, url
             target = response.headers.get("Location", "")
             response.close()
-            url = urljoin(url, target)
-            if not target or urlsplit(url).scheme not in ("http", "https"):
+            try:
+                url = urljoin(url, target)
+                web_parts(url)
+            except ValueError:
+                break
+            if not target:
                 break
         raise RemoteFailed(f"{self.label(path)}: redirects lead nowhere")
 
-    def _own_headers(self, path: str, url: str) -> dict[str, str]:
-        if not self._may_know(path, url):
-            return {}
-        return {**self._headers, **({"Authorization": f"Bearer {self._bearer}"} if self._bearer else {})}
+    async def _send(self, path: str, url: str, headers: Mapping[str, str], token: str | None) -> aiohttp.ClientResponse:
+        """Send one request.
 
-    def _may_know(self, path: str, url: str) -> bool:
-        """Whether the server of a URL may get the credentials."""
-        first, now = urlsplit(path), urlsplit(url)
-        if (first.scheme, first.netloc) == (now.scheme, now.netloc):
-            return True
-        return now.scheme == first.scheme and self._is_trusted(first.hostname) and self._is_trusted(now.hostname)
+        Raises
+        ------
+        InvalidArgument
+            aiohttp does not take the options.
+        """
+        import aiohttp
 
-    def _is_trusted(self, host: str | None) -> bool:
-        return any(host == end or (end.startswith(".") and (host or "").endswith(end)) for end in self._trusted)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=limits().timeout)
+        address, known = self._login.sent_to(url, token)
+        known["headers"] |= headers
+        try:
+            fs, session = await self._session()
+            response: aiohttp.ClientResponse = await session.get(
+                fs.encode_url(address), allow_redirects=False, **known, **{"timeout": timeout, **fs.kwargs}
+            )
+            return response
+        except (aiohttp.ClientError, OSError):
+            raise  # some of them are ValueErrors, too
+        except (TypeError, ValueError, CookieError) as error:
+            raise bad_option(self.label(path), error) from None
 
-    def _raise_for(self, response: aiohttp.ClientResponse, path: str) -> None:
+    async def _session(self) -> Any:
+        """Give this process's file system of fsspec, and its session."""
+        import aiohttp
+
+        if self._fs is None or self._fs[0] != os.getpid():
+            import fsspec
+
+            others = self._login.others
+            # What a server would have us keep is nothing that ranges need, and nothing that another process has.
+            client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
+            fs = fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
+            self._fs = (os.getpid(), fs)
+        fs = self._fs[1]
+        return fs, await fs.set_session()
+
+    def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
         """Turn a status that is none of success into what it means."""
         status, label = response.status, self.label(path)
+        if status in (401, 403, 407) and self._login.keeps_from(url):
+            host = urlsplit(url).hostname
+            raise AccessDenied(
+                f"{label}: {host} refuses (status {status}): it got no credentials, for they were given for another "
+                f"host; if it may have them, open it again with {host!r} in the storage option trusted_hosts"
+            )
         if status in (401, 403, 407):
             raise AccessDenied(
                 f"{label}: the server refuses (status {status}): credentials are missing, wrong or have expired; give "
@@ -193,38 +235,71 @@ class HttpStore:
         headers, label = response.headers, self.label(path)
         tag = headers.get("ETag") or headers.get("Last-Modified") or ""
         length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
-        found = _SPAN.fullmatch(headers.get("Content-Range", ""))
         if headers.get("Content-Encoding", "identity") != "identity":
             raise UnsupportedProduct(f"{label}: the server packs what it sends; that leaves no ranges to read")
+        found = _SPAN.fullmatch(headers.get("Content-Range", ""))
         if found:
-            first, last = int(found[1]), int(found[2])
+            first, end = int(found[1]), int(found[2]) + 1
             size = None if found[3] == "*" else int(found[3])
-            if (start >= 0 and first != start) or (start < 0 and last + 1 != (size or last + 1)):
-                raise RemoteFailed(f"{label}: the server answers with other bytes than it was asked for")
-            data = await _read(response, last + 1 - first, last + 1 - first)
-            return Answer(data, first, Version(size, tag))
+            _check_span(label, (first, end), size, start, stop)
+            return Answer(await _read(response, end - first, end - first), first, Version(size, tag))
         if response.status == 206:
             raise RemoteFailed(f"{label}: the server answers with a range, but does not say which")
-        if start == 0 and stop is None:
-            data = await _read(response, length, None)
-            return Answer(data, 0, Version(len(data), tag))
-        if length is None or length > _SMALL:
+        whole = start == 0 and stop is None
+        if whole and (length or 0) > WHOLE:
+            raise too_large(label, length)
+        if not whole and (length is None or length > _SMALL):
+            self._check_page(await response.content.read(_HEAD), path)
             raise UnsupportedProduct(
                 f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
                 "not moved in silence; download the product (xarray_safe.access) and open the copy"
             )
-        data = await _read(response, length, None)
+        data = await _read(response, length, WHOLE)
+        if len(data) > WHOLE:
+            raise too_large(label)
+        self._check_page(data, path)
         begin = max(0, start + len(data)) if start < 0 else start
         return Answer(data[begin:stop], begin, Version(len(data), tag))
 
+    def _check_page(self, data: bytes, path: str) -> None:
+        """See that an answer is no web page, where none was asked for."""
+        if _PAGE.match(data[:_HEAD]) and not urlsplit(path).path.lower().endswith((".html", ".htm")):
+            raise AccessDenied(
+                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, in place of the file; "
+                "give (fresh) credentials in storage_options, or another URL"
+            )
 
-async def _read(response: aiohttp.ClientResponse, length: int | None, most: int | None) -> bytes:
+
+def _check_span(label: str, span: tuple[int, int], size: int | None, start: int, stop: int | None) -> None:
+    """Compare the range that a server gives with the one it was asked for.
+
+    Raises
+    ------
+    RemoteFailed
+        It is another one.
+    UnsupportedProduct
+        It is a part of it, or far too much.
+    """
+    first, end = span
+    other = first != start if start >= 0 else end != (size or end) or end - first > -start
+    if other or end <= first or (stop is not None and end > stop):
+        raise RemoteFailed(f"{label}: the server answers with other bytes than it was asked for")
+    if stop is None and end - first > WHOLE:
+        raise too_large(label, size)
+    if stop is not None and size is not None and end < min(stop, size):
+        raise UnsupportedProduct(
+            f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
+            "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
+        )
+
+
+async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:
     """Read a body of known length; the server's word on it is not trusted."""
     pieces, size = [], 0
     async for piece in response.content.iter_any():
         pieces.append(piece)
         size += len(piece)
-        if most is not None and size > most:
+        if size > most:
             break
     if length is not None and size != length:
         raise TryAgain(f"the answer breaks off after {size} of {length} bytes")

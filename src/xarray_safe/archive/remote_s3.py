@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.remote_http import retry_after
 from xarray_safe.archive.remote_limits import limits
-from xarray_safe.archive.remote_store import PASSING, Answer, TryAgain, Version, words
-from xarray_safe.errors import AccessDenied, CorruptFile, MissingFile, RemoteFailed, SafeError, UnsupportedProduct
+from xarray_safe.archive.remote_listing import check_count, is_product
+from xarray_safe.archive.remote_store import PASSING, WHOLE, Answer, TryAgain, Version, bad_option, too_large, words
+from xarray_safe.errors import (
+    AccessDenied,
+    CorruptFile,
+    InvalidArgument,
+    MissingFile,
+    RemoteFailed,
+    SafeError,
+    UnsupportedProduct,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,19 +63,41 @@ class S3Store:
         return f"s3://{path}"
 
     async def find(self, path: str) -> dict[str, Version]:
-        """Names, sizes and ETags of all files below a folder: one request for 1000 of them."""
+        """Names, sizes and ETags of the files of a product: two requests, and one for each further 1000 of them.
+
+        Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
+        """
         fs = await self._open(path)
+        bucket, key, _ = fs.split_path(path)
+        if not bucket:
+            raise InvalidArgument(f"{self.label(path)} names no bucket; give s3://bucket/…/X.SAFE")
+        place = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
         try:
-            found: dict[str, dict[str, Any]] = await fs._find(path, detail=True)
+            top = _names(await fs._call_s3("list_objects_v2", Delimiter="/", **place), place["Prefix"])
+            return await self._below(fs, place, self.label(path)) if is_product(top) else top
+        except SafeError:
+            raise
         except Exception as error:
             raise self._failure(error, path) from None
-        start = len(path.rstrip("/")) + 1
-        return {name[start:]: Version(about.get("size"), str(about.get("ETag") or "")) for name, about in found.items()}
+
+    async def _below(self, fs: Any, place: dict[str, str], label: str) -> dict[str, Version]:
+        """List all files, page by page."""
+        found: dict[str, Version] = {}
+        more: dict[str, str] = {}
+        while True:
+            page = await fs._call_s3("list_objects_v2", **place, **more)
+            found |= _names(page, place["Prefix"])
+            check_count(len(found), label)
+            if not page.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def get(self, path: str, start: int, stop: int | None) -> Answer:
         """Ask for a range; see `Store.get`."""
         fs = await self._open(path)
         bucket, key, _ = fs.split_path(path)
+        if not bucket or not key:
+            raise MissingFile(f"{self.label(path)} is no file")
         asked = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
         try:
             limit = {} if start == 0 and stop is None else {"Range": asked}
@@ -75,18 +106,22 @@ class S3Store:
         except (SafeError, TryAgain):
             raise
         except Exception as error:
+            if start < 0 and _status(error) == 416:  # some stores mean by that that the file has fewer bytes
+                return await self.get(path, 0, None)
             raise self._failure(error, path) from None
 
     async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> Answer:
         """Read what was asked for, and not more."""
         body, length, span = response["Body"], int(response["ContentLength"]), str(response.get("ContentRange") or "")
-        tag = str(response.get("ETag") or response.get("LastModified") or "")
+        tag = _tag(response) or str(response.get("LastModified") or "")
         try:
             if span:
                 place, _, total = span.removeprefix("bytes ").partition("/")
-                first, size = int(place.partition("-")[0]), int(total)
+                first, size = int(place.partition("-")[0]), int(total) if total.isdecimal() else None
             elif start == 0 and stop is None:
                 first, size = 0, length
+                if length > WHOLE:
+                    raise too_large(self.label(path), length)
             else:
                 raise UnsupportedProduct(
                     f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) "
@@ -103,11 +138,9 @@ class S3Store:
 
     def _failure(self, error: Exception, path: str) -> Exception:
         """Turn an error of s3fs, botocore or aiohttp into what it means."""
-        label = self.label(path)
-        cause = getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
-        about = cause.get("ResponseMetadata", {}) if isinstance(cause, dict) else {}
-        status = about.get("HTTPStatusCode")
-        code = str(cause.get("Error", {}).get("Code", "")) if isinstance(cause, dict) else ""
+        label, cause = self.label(path), _response(error)
+        about, status = cause.get("ResponseMetadata", {}), _status(error)
+        code = str(cause.get("Error", {}).get("Code", ""))
         denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
         if denied or "Credentials" in words(error):
             said = code or status or type(error).__name__
@@ -121,17 +154,21 @@ class S3Store:
             return CorruptFile(f"{label} is smaller than it should be; it was replaced or is cut short; open it again")
         if status in PASSING or code in _PASSING_CODES:
             after = retry_after(about.get("HTTPHeaders") or {})
-            return TryAgain(f"status {status} {code}".strip(), after=after, busy=status == 429)
+            said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
+            return TryAgain(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
             return TryAgain(words(error))
         return RemoteFailed(f"{label} could not be read ({words(error)})")
 
     async def _open(self, path: str) -> Any:
         """Give this process's file system, with a session."""
-        if self._fs is None or self._fs[0] != os.getpid():
-            self._fs = (os.getpid(), _file_system(self._options))
-        fs = self._fs[1]
-        client = await fs.set_session()
+        try:
+            if self._fs is None or self._fs[0] != os.getpid():
+                self._fs = (os.getpid(), _file_system(self._options))
+            fs = self._fs[1]
+            client = await fs.set_session()
+        except TypeError as error:
+            raise bad_option(self.label(path), error) from None
         if ":" in path.partition("/")[0]:  # Ceph: tenant:bucket, which botocore believes to be no bucket
             from botocore.handlers import validate_bucket_name
 
@@ -148,6 +185,30 @@ def _file_system(options: Mapping[str, Any]) -> Any:
     fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
     fs.retries = 1
     return fs
+
+
+def _names(page: Mapping[str, Any], prefix: str) -> dict[str, Version]:
+    """Give what a page of a list has below a prefix; folders end in a slash."""
+    files = {about["Key"]: Version(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
+    folders = {about["Prefix"]: Version(None, "") for about in page.get("CommonPrefixes") or ()}
+    marks = {name for name in files if name.endswith("/")}  # what some clients leave for empty folders
+    return {name[len(prefix) :]: version for name, version in (files | folders).items() if name not in marks}
+
+
+def _tag(about: Mapping[str, Any]) -> str:
+    """Give an ETag; in lists some stores leave out its quotes."""
+    return str(about.get("ETag") or "").removeprefix("W/").strip('"')
+
+
+def _response(error: BaseException) -> dict[str, Any]:
+    """Give what a store said with an error."""
+    found = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    return found if isinstance(found, dict) else {}
+
+
+def _status(error: BaseException) -> int | None:
+    found: int | None = _response(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return found
 
 
 def _of_network(error: BaseException) -> bool:

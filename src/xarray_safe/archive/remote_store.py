@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
-from xarray_safe.errors import SafeError
+from xarray_safe.archive.remote_urls import bare
+from xarray_safe.errors import InvalidArgument, SafeError, UnsupportedProduct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+WHOLE = 32 << 20
+"""Bytes of a file that is read without its size being known (a manifest, an item's JSON, an XML file) at the most: the
+largest of them, a datastrip's metadata, has 19 MB. What is larger is another file, such as the zip of a product."""
 
 
 class Version(NamedTuple):
@@ -54,7 +60,8 @@ class Store(Protocol):
         path
             Of the file.
         start, stop
-            Range of its bytes; a negative start counts from the end and goes with stop None; ``0, None`` is all.
+            Range of its bytes; a negative start counts from the end and goes with stop None; ``0, None`` is all,
+            of which there may be `WHOLE` at the most.
 
         Raises
         ------
@@ -65,7 +72,10 @@ class Store(Protocol):
         """
 
     async def find(self, path: str) -> Mapping[str, Version] | None:
-        """Names, relative to it, and versions of all files below a folder; None where the place cannot tell."""
+        """Names, relative to it, and versions of all files of a product; None where the place cannot tell.
+
+        Of a folder that is no product only what lies directly in it; folders with a slash behind their names.
+        """
 
 
 @runtime_checkable
@@ -120,9 +130,28 @@ def passes(error: BaseException) -> bool:
     return bool(names & {"TimeoutError", "ClientError", "HTTPClientError", "HttpError", "RequestException", "EOFError"})
 
 
+def too_large(label: str, size: int | None = None) -> UnsupportedProduct:
+    """Give the error for a file larger than `WHOLE`; the size where it is known."""
+    return UnsupportedProduct(
+        f"{label} has {size or 'too many'} bytes: no file that must be read whole has more than {WHOLE}. What answers "
+        "there is something else, and is not moved in silence; check the URL (that of a zip should end in .zip)"
+    )
+
+
+def bad_option(label: str, error: Exception) -> InvalidArgument:
+    """Give the error for storage options that a library does not take, by what it says to them."""
+    found = re.search(r"keyword argument '(\w+)'", str(error))
+    if found:
+        return InvalidArgument(
+            f"{label}: the storage option {found[1]!r} has no meaning there; check its spelling, and whether it is one "
+            "for such a place"
+        )
+    return InvalidArgument(f"{label} cannot be read with these storage options: {words(error)}")
+
+
 def words(error: BaseException, most: int = 200) -> str:
-    """Give kind and text of an error, short and on one line; URLs in it lose their query, which may hold a key."""
+    """Give kind and text of an error, short and on one line; URLs in it lose what may hold a key."""
     text = " ".join(str(error).split())
-    kept = " ".join(word.partition("?")[0] if "://" in word else word for word in text.split(" "))
+    kept = " ".join(bare(word) if "://" in word else word for word in text.split(" "))
     kept = kept[:most] + ("…" if len(kept) > most else "")
     return f"{type(error).__name__}: {kept}" if kept else type(error).__name__

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from xarray_safe.archive.remote_options import prefers_web
+from xarray_safe.archive.remote_urls import is_web
 from xarray_safe.errors import NotASafe
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ _NODES = re.compile(
     r"(.*?/Products\([^()]+\)/Nodes\([^()]+\.SAFE\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE
 )
 _ZIP = re.compile(r".*(?:\.SAFE\.zip|/Products\([^()]+\)/\$value)", re.IGNORECASE)
-_WEB_OPTIONS = frozenset({"headers", "token", "auth", "trusted_hosts", "ssl"})
-_S3_OPTIONS = frozenset({"key", "secret", "anon", "endpoint_url", "profile", "config_kwargs", "session"})
 
 
 @dataclass
@@ -33,6 +33,8 @@ class Found:
     url: str
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of its files, by name, as far as the item tells."""
+    names: set[str] = field(default_factory=set)
+    """All of its files that the item names."""
     files: int = 0
     """How many assets lie there."""
     zip: bool = False
@@ -78,7 +80,8 @@ def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = ""
     item
         As in its JSON.
     options
-        Storage options: those of a web server (``headers``, ``token``) choose HTTPS, others the object store.
+        Storage options: those of a web server (``headers``, ``token``) choose HTTPS, others the object store; see
+        `remote_options.prefers_web`.
     base
         URL of the item, which relative places start from.
 
@@ -87,32 +90,53 @@ def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = ""
     NotASafe
         None of its assets lies in a `.SAFE`.
     """
-    base = next((str(link.get("href")) for link in item.get("links") or () if link.get("rel") == "self"), base)
+    base = _own_url(item) or base
     found: dict[str, Found] = {}
     for href, size in _hrefs(item, base):
         _sort_in(found, href, size)
     if not found:
         raise NotASafe(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
-    web = bool(_WEB_OPTIONS & set(options)) and not _S3_OPTIONS & set(options)
+    web = prefers_web(options)
     return max(found.values(), key=lambda place: (place.url.startswith("http") == web, not place.zip, place.files))
 
 
+def _own_url(item: Mapping[str, Any]) -> str | None:
+    """URL that an item gives for itself, if it does."""
+    links = item.get("links")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "self" and isinstance(link.get("href"), str):
+            return str(link["href"])
+    return None
+
+
 def _hrefs(item: Mapping[str, Any], base: str) -> Iterator[tuple[str, int | None]]:
-    for asset in item["assets"].values():
+    """All places that an item names, and the sizes of what lies there; what is no URL is passed over."""
+    assets = item.get("assets")
+    for asset in assets.values() if isinstance(assets, dict) else ():
         if not isinstance(asset, dict):
             continue
         alternates = asset.get("alternate")
         others = alternates.values() if isinstance(alternates, dict) else ()
         for place in (asset, *(other for other in others if isinstance(other, dict))):
             href, size = place.get("href"), place.get("file:size", asset.get("file:size"))
-            if isinstance(href, str):
-                full = urljoin(base, href) if base and "://" not in href else href
+            full = _full(base, href) if isinstance(href, str) else None
+            if full is not None:
                 yield full, size if isinstance(size, int) else None
+
+
+def _full(base: str, href: str) -> str | None:
+    """Give the whole URL that an asset names; None where that is none."""
+    try:
+        full = urljoin(base, href) if base and "://" not in href else href
+        urlsplit(full)
+    except ValueError:
+        return None
+    return full
 
 
 def _sort_in(found: dict[str, Found], href: str, size: int | None) -> None:
     """Add an asset to the place where it lies."""
-    path = href.partition("?")[0] if urlsplit(href).scheme.startswith("http") else href
+    path = href.partition("?")[0] if is_web(href) else href
     nodes = _NODES.fullmatch(path)
     if nodes:
         root, name = nodes[1], "/".join(re.findall(r"Nodes\(([^()]+)\)", nodes[2]))
@@ -126,5 +150,7 @@ def _sort_in(found: dict[str, Found], href: str, size: int | None) -> None:
         root, name = match[1], match[2] or ""
     place = found.setdefault(root, Found(root))
     place.files += 1
+    name = unquote(name)
+    place.names |= {name} - {""}
     if name and size is not None:
-        place.sizes[unquote(name)] = size
+        place.sizes[name] = size

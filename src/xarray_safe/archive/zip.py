@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import zlib
 from functools import cached_property
@@ -19,12 +21,12 @@ from xarray_safe.archive.directory import (
     read_directory,
 )
 from xarray_safe.archive.folder import missing, without_suffix
+from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
 from xarray_safe.archive.markers import product_folders
 from xarray_safe.errors import CorruptFile, NotASafe, UnsupportedProduct
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from xarray_safe.archive.local import LocalFile
@@ -49,12 +51,15 @@ class ZipArchive(Archive):
     ----------
     file
         The zip; replaced while open, it is an error.
+    mark
+        Digest of its directory, where that has been seen: another one now is an error.
     """
 
-    def __init__(self, file: ZipFile) -> None:
+    def __init__(self, file: ZipFile, mark: str = "") -> None:
         super().__init__(file.path)
         self.local = file.local
         self._file = file
+        self._mark = mark
         self._starts: dict[str, int] = {}
 
     @cached_property
@@ -64,8 +69,17 @@ class ZipArchive(Archive):
 
     def _read_members(self, file: ZipFile | Held) -> tuple[str, dict[str, Member]]:
         members = read_directory(file.read, self._file.size, self.url)
+        if not self.local:
+            self._note(members)
         prefix = _product_folder(members, self.url)
         return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
+
+    def _note(self, members: dict[str, Member]) -> None:
+        """Note which zip it is, by its members and their checksums: not every server tells versions apart."""
+        mark = hashlib.sha256(repr(members).encode()).hexdigest()[:16]
+        if self._mark not in ("", mark):
+            raise CorruptFile(f"{self.url} was replaced after it had been opened; open it again")
+        self._mark = mark
 
     def open(self, file: Held | None = None) -> None:
         """Read the directory now, so that a zip that is none, or damaged, is an error at once."""
@@ -80,6 +94,15 @@ class ZipArchive(Archive):
                 if self.exists(request[0])
             ]
         )
+
+    @contextlib.contextmanager
+    def _ahead(self, requests: Sequence[Request]) -> Iterator[None]:
+        with super()._ahead(requests):
+            manifest = self._held.get((MANIFEST, 0, None))
+            if manifest is not None:  # elsewhere only; copies on disks are as their owners want them
+                sizes = {name: member.size for name, member in self._members[1].items()}
+                agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
+            yield
 
     @property
     def name(self) -> str:
@@ -102,8 +125,8 @@ class ZipArchive(Archive):
         return self._member(name).size
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Path, size and time of change of the zip, and the name."""
-        return (self.url, str(self._file.size), self._file.tag, name)
+        """Path, size and time of change of the zip, elsewhere also what its directory says, and the name."""
+        return (self.url, str(self._file.size), f"{self._file.tag} {self._mark}".strip(), name)
 
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
         asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
@@ -166,11 +189,11 @@ class ZipArchive(Archive):
         inflate.CHECKPOINTS.drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
-        return (self._file.path, self._file.size, self._file.tag)
+        return (self._file.path, self._file.size, self._file.tag, self._mark)
 
-    def __reduce__(self) -> tuple[Callable[[ZipFile], ZipArchive], tuple[ZipFile]]:
+    def __reduce__(self) -> tuple[Callable[[ZipFile, str], ZipArchive], tuple[ZipFile, str]]:
         """Pickle as path, size and time."""
-        return _reopen, (self._file,)
+        return _reopen, (self._file, self._mark)
 
 
 def _header(member: Member) -> tuple[int, int]:
@@ -178,9 +201,9 @@ def _header(member: Member) -> tuple[int, int]:
     return member.header, member.header + LOCAL.size + len(member.stored_name)
 
 
-def _reopen(file: ZipFile) -> ZipArchive:
+def _reopen(file: ZipFile, mark: str) -> ZipArchive:
     """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
-    return _opened.setdefault(file, ZipArchive(file))
+    return _opened.setdefault(file, ZipArchive(file, mark))
 
 
 def _product_folder(members: Iterable[str], url: str) -> str:

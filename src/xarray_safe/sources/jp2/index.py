@@ -17,6 +17,7 @@ from xarray_safe.errors import CorruptFile
 from xarray_safe.sources.jp2 import index_store
 from xarray_safe.sources.jp2.ahead import Blocks, Head, held
 from xarray_safe.sources.jp2.header import EOC, FIRST_READ, SOT, Header, ImageFile, read_header
+from xarray_safe.sources.jp2.index_proof import Proof
 from xarray_safe.sources.jp2.seek import NotPlainError, Place, Places
 
 SOT_BYTES = 12
@@ -80,6 +81,8 @@ class Index:
         self._places = None if file.files.local or header.tlm else Places(header, self._size, _shares(self.key, header))
         self.head = b""
         """The file's first bytes, up to the first tile, where known."""
+        self.proof: Proof | None = None
+        """Where the header was brought along and is not yet known to be the file's."""
         self.whole = b""
         """All bytes of the file, where it is small and lies elsewhere."""
         self.needs: dict[tuple[int, int], int] = {}
@@ -94,7 +97,9 @@ class Index:
 
     def at_hand(self, file: ImageFile) -> ImageFile:
         """Give the image as it is best read: from memory where all of it is there."""
-        return held(file, Blocks([(0, self.whole)])) if self.whole else file
+        if self.whole:
+            return held(file, Blocks([(0, self.whole)]))
+        return self.proof.over(file) if self.proof else file
 
     def knows(self, tile: int) -> bool:
         """Whether the places of a tile can be told without reading."""
@@ -278,6 +283,8 @@ def _from_known(file: ImageFile, known: index_store.Known) -> Index:
     if known.first not in (0, index.header.tiles_start):
         file.corrupt("the index that was brought along is of another file")
     index.head = head[: index.header.tiles_start + 4]
+    if known.given and known.head:
+        index.proof = Proof(index.head)
     index.learn(known.parts)
     return index
 

@@ -8,19 +8,22 @@ position of the first tile, u32 length of the TLM segment, and the segment (ISO/
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
 import struct
+import zlib
 from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from xarray_safe.archive.doors import is_remote
 from xarray_safe.errors import CorruptFile, InvalidArgument, MissingFile
 from xarray_safe.sources.jp2 import index_store
 from xarray_safe.sources.jp2.header import TLM
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xarray_safe.sources.jp2.index import Index
 
@@ -29,72 +32,87 @@ KIND = "xarray-safe indexes"
 
 def write(target: str | os.PathLike[str], indexes: Iterable[tuple[str, int, Index]]) -> int:
     """Write complete indexes (name and size of the file, index) to a file of our own; tell how many."""
-    entries = [
-        {
-            "name": name.rpartition("/")[2],
-            "size": size,
-            "head": b64encode(index.head).decode(),
-            "first": index.header.tiles_start,
-            "parts": sorted((tile, *place) for tile, place in index.known().items()),
-        }
-        for name, size, index in indexes
-    ]
+    entries = [_entry(name, size, index) for name, size, index in indexes]
     with gzip.open(target, "wt", encoding="utf-8") as file:
         json.dump({"kind": KIND, "version": index_store.VERSION, "indexes": entries}, file)
     return len(entries)
 
 
-def use(source: str | os.PathLike[str]) -> int:
-    """Take over the indexes of a local file; tell how many.
+def _entry(name: str, size: int, index: Index) -> dict[str, object]:
+    parts = {tile: (place.start, place.length) for tile, place in index.known().items()}
+    known = index_store.Known(index.head, index.header.tiles_start, parts)
+    return {
+        "name": name.rpartition("/")[2],
+        "size": size,
+        "head": b64encode(index.head).decode(),
+        "first": known.first,
+        "parts": sorted((tile, *place) for tile, place in parts.items()),
+        "sum": known.sum,
+    }
+
+
+def use(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> int:
+    """Take over the indexes of a file, local or elsewhere; tell how many.
 
     Raises
     ------
-    MissingFile
-        There is none.
+    MissingFile, AccessDenied, RemoteFailed
+        There is none, or it cannot be read.
     CorruptFile
         It is no file of indexes.
     InvalidArgument
         It is Parquet, and pyarrow is not installed.
     """
-    path = Path(source)
-    try:
-        start = path.open("rb").read(4)
-    except OSError as error:
-        raise MissingFile(f"{path}: there is no file of indexes") from error
-    found = dict(_parquet(path) if start == b"PAR1" else _own(path))
+    data, where = _read(os.fspath(source), options or {})
+    found = dict(_parquet(data, where) if data.startswith(b"PAR1") else _own(data, where))
     index_store.given.update(found)
     return len(found)
 
 
-def _own(path: Path) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
+def _read(source: str, options: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Give all bytes of a file, and how messages name it."""
+    if is_remote(source):
+        from xarray_safe.archive.remote_doors import store_of
+        from xarray_safe.archive.remote_fetch import Fetcher, Versions
+
+        place = store_of(source, options)
+        return Fetcher(place.store, Versions()).one(place.path).data, place.url
+    path = Path(source)
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            content = json.load(file)
+        return path.read_bytes(), str(path)
+    except OSError as error:
+        raise MissingFile(f"{path}: there is no file of indexes") from error
+
+
+def _own(data: bytes, where: str) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
+    try:
+        content = json.loads(gzip.decompress(data))
         if content["kind"] != KIND or content["version"] != index_store.VERSION:
             raise ValueError("it is of another kind")
         for entry in content["indexes"]:
+            size = int(entry["size"])
             parts = {int(tile): (int(first), int(length)) for tile, first, length in entry["parts"]}
-            known = index_store.Known(b64decode(entry["head"]), int(entry["first"]), parts)
-            yield (str(entry["name"]), int(entry["size"])), known
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{path} is no file of indexes ({error}); write it again") from error
+            known = index_store.Known(b64decode(entry["head"]), int(entry["first"]), parts, given=True)
+            yield (str(entry["name"]), size), known.check(size, str(entry["sum"]))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise CorruptFile(f"{where} is no file of indexes ({error}); write it again") from error
 
 
-def _parquet(path: Path) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
+def _parquet(data: bytes, where: str) -> Iterator[tuple[tuple[str, int], index_store.Known]]:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise InvalidArgument(f"{path} is Parquet: pip install pyarrow") from None
+        raise InvalidArgument(f"{where} is Parquet: pip install pyarrow") from None
     try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
+        rows = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
     except (OSError, ValueError) as error:
-        raise CorruptFile(f"{path} cannot be read as Parquet ({error})") from error
+        raise CorruptFile(f"{where} cannot be read as Parquet ({error})") from error
     for row in rows:
-        data = row.get("index")
-        if not isinstance(data, bytes) or not isinstance(row.get("path"), str):
-            raise CorruptFile(f"{path} has no columns path and index; it is another table")
-        if data:  # else the image has a table of its own
-            size, known = _segment(data, f"{path}, {row['path']}")
+        index = row.get("index")
+        if not isinstance(index, bytes) or not isinstance(row.get("path"), str):
+            raise CorruptFile(f"{where} has no columns path and index; it is another table")
+        if index:  # else the image has a table of its own
+            size, known = _segment(index, f"{where}, {row['path']}")
             yield (row["path"].rpartition("/")[2], size), known
 
 
@@ -117,6 +135,7 @@ def _segment(data: bytes, where: str) -> tuple[int, index_store.Known]:
             raise CorruptFile(f"{where}: tile {tile} has several parts, which no Sentinel-2 image has")
         parts[tile] = (position, part)
         position += part
-    if position > size:
-        raise CorruptFile(f"{where}: the tiles do not fit into the file")
-    return size, index_store.Known(b"", first, parts)
+    try:
+        return size, index_store.Known(b"", first, parts, given=True).check(size)
+    except ValueError as error:
+        raise CorruptFile(f"{where}: the index makes no sense: {error}") from None

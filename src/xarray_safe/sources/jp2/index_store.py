@@ -3,8 +3,8 @@
 An index is small (about 3 kB) and takes many requests to make where an image has no table of its tiles. So it is
 kept in the user's cache folder, by the file's URL, size and checksum or ETag. ``XARRAY_SAFE_INDEX_CACHE`` names
 another folder, or is ``off``. Those that are brought along (`xarray_safe.indexes`) are known by the file's name and
-size; ``XARRAY_SAFE_INDEXES`` names files of them. None is believed blindly: what it says is held against the
-markers in the image, and where these say otherwise, it is dropped.
+size; ``XARRAY_SAFE_INDEXES`` names files of them. None is believed blindly: it has a checksum of its own, what it says
+is held against the markers in the image, and where these say otherwise, it is dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from xarray_safe.sources.jp2.header import ImageFile
 
-VERSION = 1
+VERSION = 2
 MOST_FILES = 20_000
 """Indexes kept; beyond, the oldest go."""
 Parts = dict[int, tuple[int, int]]
@@ -41,6 +41,33 @@ class Known(NamedTuple):
     """Position of the first tile; 0 where `head` tells."""
     parts: Parts
     """Start and length of each tile."""
+    given: bool = False
+    """Whether it was brought along: then nothing but name and size tells that it belongs to the file."""
+
+    @property
+    def sum(self) -> str:
+        """Checksum."""
+        content = [
+            b64encode(self.head).decode(),
+            self.first,
+            sorted((tile, *place) for tile, place in self.parts.items()),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def check(self, size: int, wanted: str | None = None) -> Known:
+        """Give it back if it can be of a file of so many bytes, and has the checksum that it was kept with.
+
+        Raises
+        ------
+        ValueError
+            It cannot, or has not.
+        """
+        if wanted is not None and wanted != self.sum:
+            raise ValueError("its checksum is another one")
+        for tile, (start, length) in self.parts.items():
+            if tile < 0 or start <= 0 or length <= 0 or start + length > size:
+                raise ValueError(f"tile {tile} with {length} bytes at {start} is none of a file of {size} bytes")
+        return self
 
 
 given: dict[tuple[str, int], Known] = {}
@@ -70,7 +97,8 @@ def find(file: ImageFile) -> Known | None:
             found = json.loads(zlib.decompress((home / _name(file)).read_bytes()))
             if found["version"] == VERSION and found["key"] == list(file.files.identity(file.name)):
                 parts = {int(tile): (int(start), int(length)) for tile, start, length in found["parts"]}
-                return Known(b64decode(found["header"]), 0, parts)
+                known = Known(b64decode(found["header"]), 0, parts)
+                return known.check(file.files.size(file.name), str(found["sum"]))
     _read_named()
     return given.get(_given_key(file))
 
@@ -98,6 +126,7 @@ def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> 
         "key": list(file.files.identity(file.name)),
         "header": b64encode(head).decode(),
         "parts": [[tile, *place] for tile, place in sorted(parts.items())],
+        "sum": Known(head, 0, dict(parts)).sum,
     }
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
