@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 
@@ -10,7 +9,7 @@ def main() -> None:
     """Run the command line.
 
     Exit status: 0 done; 1 it went wrong (one line says how); 2 it was called wrongly; 3 products differ or are damaged;
-    130 interrupted.
+    130 interrupted; 141 nobody reads the output.
     """
     try:
         from xarray_safe.commands import app
@@ -26,9 +25,8 @@ def main() -> None:
         _fail(str(error))
     except ImportError as error:  # a command imports its extra where it uses it
         _fail(str(error) if "pip install" in str(error) else f"{error.name} is not installed ({error})")
-    except BrokenPipeError:  # `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except OSError as error:  # of files that the user named: a folder that is not there, a full disk
+        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
 
 
 def _fail(message: str) -> None:

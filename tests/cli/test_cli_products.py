@@ -128,6 +128,17 @@ def test_verify(run: Run, method: str, tmp_path: Path) -> None:
     assert "_SCL_20m.jp2 is missing" in out
 
 
+def test_verify_goes_on_after_what_cannot_be_checked(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    damaged = copy(tiny_folder, tmp_path)
+    find(damaged, "*_SCL_20m.jp2").unlink()
+    status, out, err = run("verify", tiny_folder, tmp_path / "nope", damaged)
+    assert status == 1
+    right, wrong = out.splitlines()
+    assert right.endswith(": all right")
+    assert "_SCL_20m.jp2 is missing" in wrong
+    assert (err.count("\n"), "nope" in err) == (1, True)
+
+
 def test_verify_without_a_manifest(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     product = copy(tiny_folder, tmp_path)
     replace(product / "manifest.safe", b"<cut")
@@ -148,6 +159,38 @@ def test_quicklook(run: Run, l2a_folder: Path, tmp_path: Path, monkeypatch: pyte
     assert picture[..., 3].max() == 255
     assert run("quicklook", l2a_folder, "-o", "q.png")[0] == 0
     assert imagecodecs.png_decode((tmp_path / "q.png").read_bytes()).shape == (252, 252, 4)
+
+
+def test_quicklook_is_what_the_tree_gives(run: Run, l2a_folder: Path, tmp_path: Path) -> None:
+    """It is drawn past the tree, to be quick, and must be the picture of the tree."""
+    from xarray_safe.compare.pictures import true_colour
+
+    for size, overview in ((100, 1), (63, 2), (300, 0)):
+        assert run("quicklook", l2a_folder, "-s", size, "-o", tmp_path / "q.png")[0] == 0
+        with xr.open_datatree(l2a_folder, engine="safe", overview=overview) as tree:
+            assert (tmp_path / "q.png").read_bytes() == true_colour(tree, size)
+
+
+def test_quicklook_of_a_zarr(run: Run, tiny_zarr: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    pictures = []
+    for product in (tiny_zarr, tiny_folder):
+        assert run("quicklook", product, "-o", tmp_path / "q.png")[0] == 0
+        pictures.append((tmp_path / "q.png").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_quicklook_of_a_safe_imports_little(tiny_folder: Path, tmp_path: Path) -> None:
+    """Importing xarray, its plugins and dask would take longer than the picture."""
+    code = (
+        "import sys; sys.argv = ['', 'quicklook', *sys.argv[1:]]\n"
+        "from xarray_safe import cli\n"
+        "try: cli.main()\n"
+        "finally: print([name for name in ('xarray', 'pandas', 'dask', 'eccodes', 'zarr') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(tiny_folder), "-o", str(tmp_path / "q.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "q.png").read_bytes().startswith(PNG)
 
 
 def test_quicklook_into_a_pipe(tiny_folder: Path) -> None:

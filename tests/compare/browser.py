@@ -31,6 +31,7 @@ document.getElementById("f").onload = event => {
     charts: all("svg.chart", box), bars: all("svg.chart rect.bar", box),
     images: all("img", it => [it.naturalWidth, it.naturalHeight, it.closest("figure").className, ...box(it)]),
     wide: page.documentElement.scrollWidth,
+    tall: page.body.getBoundingClientRect().height,
     resources: view.performance.getEntriesByType("resource").map(it => it.name).filter(it => !it.startsWith("data:")),
     done: true,
   });

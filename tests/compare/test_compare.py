@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from product_support import copy, find
+from rich.console import Console
 
 from xarray_safe.compare import MeasuringFailed, compare
 from xarray_safe.compare.measure import measure
 from xarray_safe.compare.opening import Place
+from xarray_safe.compare.report import page
 from xarray_safe.errors import InvalidArgument, MissingElement, MissingFile
 
 if TYPE_CHECKING:
@@ -166,6 +169,37 @@ def test_json(l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None]) -> 
     assert found["identical"] is False
     assert [entry["path"] for entry in found["differences"]] == [f"{B04}@long_name"]
     assert found["left"]["summary"]["platform"] == "sentinel-2a"
+
+
+def test_a_pixel_that_was_no_data(l2a_folder: Path, twin: Path, edit_values: Callable[..., None]) -> None:
+    """There is no largest difference; both values are named."""
+    with xr.open_datatree(l2a_folder, engine="safe", mask_and_scale=False) as tree:
+        y, x = (int(place[0]) for place in np.nonzero(tree[B04].values == 0))
+    edit_values(B04, (y, x), 4242)
+    found = compare(l2a_folder, twin, costs=False)
+    (pixel,) = found.differences
+    assert pixel.values is not None
+    assert (pixel.values.largest, pixel.left, pixel.right[:6]) == (None, "nan", "0.3242")
+    assert f"first at [{y}, {x}]: nan ≠ 0.3242" in pixel.what
+    assert "nan ≠ 0.3242" in found._repr_html_()
+    assert "nan ≠ 0.3242" in page(found)
+    out = io.StringIO()
+    Console(file=out, width=300).print(found)
+    assert "nan ≠ 0.3242" in out.getvalue()
+
+
+def test_layout_of_two_safes(l2a_folder: Path, twins: dict[str, Path]) -> None:
+    found = compare(l2a_folder, l2a_folder, layout="2.5", values=False, costs=False)
+    assert (found.identical, found.layout, found.expected) == (True, "2.5", ())
+    assert compare(l2a_folder, l2a_folder, values=False, costs=False).layout == "2.8"
+    assert compare(l2a_folder, twins["2.5"], layout="2.5.6", values=False, costs=False).identical
+    with pytest.raises(InvalidArgument, match=r"2\.5\.zarr is in layout 2\.5, .* not in 2\.8"):
+        compare(l2a_folder, twins["2.5"], layout="2.8", values=False, costs=False)
+
+
+def test_what_is_no_source(l2a_folder: Path) -> None:
+    with pytest.raises(InvalidArgument, match="int is neither a path"):
+        compare(l2a_folder, 7)  # type: ignore[arg-type]
 
 
 def test_progress(l2a_folder: Path, twins: dict[str, Path]) -> None:

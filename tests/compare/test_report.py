@@ -58,6 +58,39 @@ def test_differences_in_a_browser(other: Comparison, tmp_path: Path) -> None:
     assert facts["images"][2][:2] == [42, 42]
 
 
+@pytest.fixture
+def very_other(l2a_folder: Path, l1c_folder: Path) -> Comparison:
+    return compare(l2a_folder, l1c_folder, costs=False)
+
+
+def test_a_report_of_two_products_stays_short(very_other: Comparison, tmp_path: Path) -> None:
+    """Tables come first, their most is folded, and maps are few, of images, and not as long as the screen."""
+    mapped = [difference for difference in very_other.differences if difference.values is not None]
+    assert len(very_other.differences) > 100
+    assert len([difference for difference in mapped if difference.values.map is not None]) > 12  # type: ignore[union-attr]
+    text = page(very_other)
+    assert 0 < text.index("<td>") < text.index("<details>") < text.index('class="map"')
+    facts = look(very_other.to_html(tmp_path / "report.html"), tmp_path).facts
+    maps = [image for image in facts["images"] if image[2] == "map"]
+    assert len(maps) == 12
+    assert all(height <= 260 for *_, height in maps)
+    assert facts["tall"] < 40 * 200
+
+
+def test_maps_are_of_images_only(l2a_folder: Path, twin: Path, edit_values: Callable[..., None]) -> None:
+    edit_values("/conditions/geometry/sun_angles", (0, slice(2), 3), 1.5)
+    edit_values("/conditions/geometry/mean_viewing_incidence_angles", (0, 0), 1.5)
+    found = compare(l2a_folder, twin, costs=False)
+    maps = {it.path.rpartition("/")[2]: it.values.map is not None for it in found.differences if it.values}
+    assert maps == {"sun_angles": True, "mean_viewing_incidence_angles": False}
+
+
+def test_without_costs_there_is_no_such_heading(same: Comparison, other: Comparison) -> None:
+    assert "What it costs" in page(same)
+    assert "What it costs" not in page(other)
+    assert "Size of the product" in page(other)
+
+
 def test_nothing_from_elsewhere(same: Comparison, other: Comparison) -> None:
     for found in (same, other):
         text = page(found)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from xarray import Variable
 
+from xarray_safe.compare import values
 from xarray_safe.compare.values import blocks, differ
 
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, max_side=60)
 DIMS = ("a", "b", "c")
 
 
+@settings(deadline=None)
 @given(st.data(), SHAPES)
 def test_count_first_and_largest(data: st.DataObject, shape: tuple[int, ...]) -> None:
     numbers = st.sampled_from([0.0, 1.0, 2.5, math.nan])
@@ -41,6 +45,24 @@ def test_count_first_and_largest(data: st.DataObject, shape: tuple[int, ...]) ->
         )
 
 
+@settings(deadline=None)
+@given(st.data(), SHAPES)
+def test_blocks_make_no_difference(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    """Count, first, largest and map are those of one look at the whole."""
+    numbers = st.sampled_from([0.0, 1.0, 2.5, math.nan, math.inf])
+    u, v = (data.draw(arrays.arrays(float, shape, elements=numbers)) for _ in range(2))
+    sides = [Variable(DIMS[: len(shape)], side) for side in (u, v)]
+    whole = differ(*sides)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "blocks", partial(blocks, most=data.draw(st.integers(1, 200))))
+        parts = differ(*sides)
+    assert parts == whole
+    if whole is not None:
+        assert parts is not None
+        assert np.array_equal(parts.map, whole.map) if whole.map is not None else parts.map is None
+
+
+@settings(deadline=None)
 @given(SHAPES, st.integers(1, 500))
 def test_blocks_cover_an_array_once(shape: tuple[int, ...], most: int) -> None:
     seen = np.zeros(shape, int)

@@ -116,19 +116,27 @@ def size(
 
 
 def _sizes(place: str) -> list[tuple[str, str, int | None]]:
-    from xarray_safe.access import CDSE, SampleService, UnknownProduct
-    from xarray_safe.access import size as size_of
-
     if "/" in place or "\\" in place or Path(place).exists():
-        eodata = place.startswith("s3://eodata/")
-        form = "Zarr" if ".zarr" in place.lower() else "SAFE"
-        return [(place, form, size_of(place, CDSE().storage_options() if eodata else {"anon": True}))]
+        return [(place, "Zarr" if ".zarr" in place.lower() else "SAFE", _size_at(place))]
+    from xarray_safe.access import CDSE, SampleService, UnknownProduct
+
     found: list[tuple[str, str, int | None]] = [(place, "SAFE", CDSE().size(place))]
     try:
         found.append((place, "Zarr", SampleService().size(place)))
     except UnknownProduct:
         found.append((place, "Zarr", None))
     return found
+
+
+def _size_at(place: str) -> int:
+    """Size of what lies at a path or URL; only the Data Space's own store needs a login, and its client."""
+    from xarray_safe.access import size
+
+    if not place.startswith("s3://eodata/"):
+        return size(place, {"anon": True})
+    from xarray_safe.access import CDSE
+
+    return size(place, CDSE().storage_options())
 
 
 def _box(text: str | None) -> list[float] | None:

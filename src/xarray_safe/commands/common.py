@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from xarray_safe.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xarray import DataTree
 
 DIFFERENT = 3
@@ -47,6 +50,23 @@ def options_of(text: str | None) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise InvalidArgument("--options: give a JSON object such as '{\"anon\": true}'.")
     return options
+
+
+def writable(file: Path) -> None:
+    """See that a file can be written at a path, before the work that leads to it.
+
+    Raises
+    ------
+    InvalidArgument
+        It is a folder, or its folder is not there or cannot be written to.
+    """
+    if file.is_dir():
+        raise InvalidArgument(f"{file} is a folder; give the name of a file in it.")
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise InvalidArgument(f"{file} cannot be written: {error.strerror}.") from error
 
 
 def print_rich(*parts: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.commands.common import DIFFERENT, Json, options_of, print_rich
+from xarray_safe.commands.common import DIFFERENT, Json, Layout, options_of, print_rich, writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,22 +31,27 @@ def compare(
     as_json: Json = False,
     no_values: NoValues = False,
     no_costs: NoCosts = False,
+    layout: Layout = None,
     options_a: OptionsA = None,
     options_b: OptionsB = None,
 ) -> None:
     """Compare a product's SAFE with its Zarr: every value and attribute, and what opening each costs.
 
-    The SAFE is opened in the layout of the Zarr. Exit status 3 if anything differs that is not expected of ESA's
-    converter.
+    The SAFE is opened in the layout of the Zarr; two SAFEs in that of --layout. Exit status 3 if anything differs that
+    is not expected of ESA's converter.
     """
     from xarray_safe.compare import compare as run
 
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        writable(html)
     with progress_bar() as progress:
         found = run(
             a,
             b,
             safe_options=options_of(options_a),
             zarr_options=options_of(options_b),
+            layout=layout,
             values=not no_values,
             costs=not no_costs,
             progress=progress,

@@ -4,51 +4,58 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.commands.common import Options, Product, options_of
-from xarray_safe.errors import MissingElement
+from xarray_safe.commands.common import Options, Product, options_of, writable
+from xarray_safe.errors import CorruptFile, MissingElement, SafeError
 
 if TYPE_CHECKING:
-    from xarray import DataTree
-
     from xarray_safe.compare.opening import Place
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; '-' for standard output.")]
 Size = Annotated[int, typer.Option("--size", "-s", min=16, help="Pixels of the longer side at the most.")]
 
-_SMALLEST = 4
-"""The images hold 1/2, 1/4, 1/8 and 1/16 of their resolution."""
-
 
 def quicklook(product: Product, output: Output = None, size: Size = 700, options: Options = None) -> None:
     """Write a product's true colour as PNG; of a SAFE from the low resolutions that its images hold."""
     from xarray_safe.compare.opening import place
-    from xarray_safe.compare.pictures import true_colour
 
     source = place(product, options_of(options))
-    tree = _small(source, size) if source.kind == "SAFE" else source.open()
-    with tree:
-        picture = true_colour(tree, size)
-    if picture is None:
-        raise MissingElement(f"{product} has no bands b04, b03, b02 of one resolution to draw")
-    if output == Path("-"):
+    target = output or Path(f"{Path(source.shown.rstrip('/')).name.split('.')[0]}.png")
+    if target != Path("-"):
+        writable(target)
+    picture = _of_safe(source, size) if source.kind == "SAFE" else _of_zarr(source, size)
+    if target == Path("-"):
         sys.stdout.buffer.write(picture)
         return
-    name = Path(source.url.rstrip("/")).name
-    target = output or Path(f"{name.split('.')[0]}.png")
     target.write_bytes(picture)
     typer.echo(target)
 
 
-def _small(source: Place, size: int) -> DataTree:
-    """Open a SAFE at the lowest resolution that has about enough pixels; opening reads headers only."""
-    import xarray as xr
+def _of_safe(source: Place, size: int) -> bytes:
+    from xarray_safe.archive import open_archive
+    from xarray_safe.compare.pictures import true_colour_of_safe
 
-    options: dict[str, Any] = {"storage_options": dict(source.options)} if source.options else {}
-    with source.open() as full:
-        side = max((node.sizes.get("x", 0) for node in full.subtree), default=0)
-    overview = next((n for n in range(_SMALLEST, 0, -1) if side >> n >= 0.75 * size), 0)
-    return xr.open_datatree(source.url, engine="safe", overview=overview, **options)
+    archive = open_archive(source.url, dict(source.options))
+    try:
+        return true_colour_of_safe(archive, size)
+    finally:
+        archive.close()
+
+
+def _of_zarr(source: Place, size: int) -> bytes:
+    from xarray_safe.compare.pictures import true_colour
+    from xarray_safe.compare.values import said
+
+    with source.open() as tree:
+        try:
+            picture = true_colour(tree, size)
+        except SafeError:
+            raise
+        except Exception as error:  # whatever a damaged chunk makes a codec say
+            raise CorruptFile(f"{source.shown}: its bands cannot be read ({said(error)})") from error
+    if picture is None:
+        raise MissingElement(f"{source.shown} has no bands b04, b03, b02 of one resolution to draw")
+    return picture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xarray_safe.commands.common import DIFFERENT
+from xarray_safe.errors import SafeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,28 +23,36 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is w
 def verify(products: Products, quiet: Quiet = False) -> None:
     """Check sizes and checksums (MD5, SHA3-256) of all files that a product's manifest names.
 
-    Exit status 3 if a file is missing or damaged.
+    Exit status 3 if a file is missing or damaged; 1 if a product could not be checked, after the others.
     """
+    outcomes = [_verify(product, quiet) for product in products]
+    if status := next((status for status in (1, DIFFERENT) if status in outcomes), 0):
+        raise typer.Exit(status)
+
+
+def _verify(product: str, quiet: bool) -> int:
+    """Check one product and say what is wrong with it; gives the exit status that it alone would have."""
     from xarray_safe.access.manifest import check, read
     from xarray_safe.archive import open_archive
 
-    damaged = False
-    for product in products:
+    try:
         archive = open_archive(product)
         try:
             with _progress(sum(entry.size or 0 for entry in read(archive))) as seen:
                 report = check(archive, seen)
         finally:
             archive.close()
-        for problem in report.problems:
-            typer.echo(f"{product}: {problem}")
-        if report.problems:
-            damaged = True
-        elif not quiet:
-            known = report.files - len(report.unchecked)
-            typer.echo(f"{product}: {report.files} files, {report.bytes:,} bytes, {known} checksums: all right")
-    if damaged:
-        raise typer.Exit(DIFFERENT)
+    except (SafeError, OSError) as error:
+        typer.echo(f"xarray-safe: {error}", err=True)
+        return 1
+    for problem in report.problems:
+        typer.echo(f"{product}: {problem}")
+    if report.problems:
+        return DIFFERENT
+    if not quiet:
+        known = report.files - len(report.unchecked)
+        typer.echo(f"{product}: {report.files} files, {report.bytes:,} bytes, {known} checksums: all right")
+    return 0
 
 
 @contextmanager

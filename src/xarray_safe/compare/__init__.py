@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from xarray import DataTree
-
 from xarray_safe.compare.differences import Differences
+from xarray_safe.compare.known import Known
 from xarray_safe.compare.measure import MeasuringFailed, measure
 from xarray_safe.compare.opening import Place, layout_in, place
 from xarray_safe.compare.pictures import true_colour
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.errors import SafeError
+from xarray_safe.compare.values import said
+from xarray_safe.errors import InvalidArgument, SafeError
+from xarray_safe.products import layout_of
 from xarray_safe.summary import summary
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
+
+    from xarray import DataTree
 
     from xarray_safe.compare.differences import Progress
 
@@ -30,6 +33,7 @@ def compare(
     *,
     safe_options: Mapping[str, Any] | None = None,
     zarr_options: Mapping[str, Any] | None = None,
+    layout: str | None = None,
     values: bool = True,
     costs: bool = True,
     progress: Progress = lambda *_: None,
@@ -43,11 +47,14 @@ def compare(
         A SAFE is opened in the layout of the Zarr. A local Zarr may be a zip.
     safe_options, zarr_options
         ``storage_options`` for fsspec.
+    layout
+        In which SAFEs are opened, ``2.8`` or ``2.5``; by default that of the Zarr, or the default of ``engine="safe"``.
     values
         Whether to compare values; without them only what opening reads is compared.
     costs
         Whether to measure what opening, the first pixel and one band cost, each source in a process of its own (after
         the comparison, so that local files are in the system's cache for both). Not for trees that are open already.
+        Costs, sizes and pictures that fail are no reason to fail: `Side.notes` says why.
     progress
         Called before each variable with its path, its number and the number of variables.
 
@@ -61,9 +68,9 @@ def compare(
     MissingFile
         One of them is not there.
     InvalidArgument
-        One of them is neither format, or its layout is not known.
+        One of them is neither format, or its layout is not known, or not the one that is asked for.
     SafeError
-        What ``engine="safe"`` raises, or measuring failed.
+        What ``engine="safe"`` raises, or a Zarr cannot be opened.
 
     Examples
     --------
@@ -71,41 +78,61 @@ def compare(
     identical
     """
     sources = [
-        source if isinstance(source, DataTree) else place(source, options)
+        place(source, options) if isinstance(source, str | os.PathLike) else _tree(source)
         for source, options in ((safe, safe_options), (zarr, zarr_options))
     ]
     with ExitStack() as stack:
-        trees, layout = _open(sources, stack)
-        found = Differences(layout, values=values, progress=progress)
+        trees, common = _open(sources, None if layout is None else layout_of(layout), stack)
+        known = Known(common, (not _is_safe(sources[0]), not _is_safe(sources[1])))
+        found = Differences(known, values=values, progress=progress)
         found.compare(trees[0], trees[1])
         left, right = (
-            _side(source, tree, layout, pictures=values, costs=costs)
+            _side(source, tree, common, pictures=values, costs=costs)
             for source, tree in zip(sources, trees, strict=True)
         )
     return Comparison(
         left=left,
         right=right,
-        layout=layout,
+        layout=common,
         differences=tuple(difference for difference in found.found if not difference.expected),
         expected=tuple(difference for difference in found.found if difference.expected),
         compared=dict(found.compared),
     )
 
 
-def _open(sources: list[Place | DataTree], stack: ExitStack) -> tuple[list[DataTree], str]:
-    """Open what is not open yet, a SAFE last, in the layout of the other."""
+def _open(
+    sources: list[Place | DataTree], asked: str | None, stack: ExitStack
+) -> tuple[tuple[DataTree, DataTree], str]:
+    """Open what is not open yet, a SAFE last, in the layout that is asked for or that of the other."""
     trees: dict[int, DataTree] = {}
-    layout: str | None = None
+    layout = asked
     for i in sorted(range(len(sources)), key=lambda i: _is_safe(sources[i])):
         source = sources[i]
-        if isinstance(source, DataTree):
-            trees[i] = source
-        else:
+        if isinstance(source, Place):
             trees[i] = source.open(layout)
             stack.callback(trees[i].close)
-        layout = layout or layout_in(trees[i])
+        else:
+            trees[i] = source
+        if layout is None:
+            layout = layout_in(trees[i])
+        elif asked and not _is_safe(source) and layout_in(trees[i]) != asked:
+            name = source.shown if isinstance(source, Place) else "the open tree"
+            raise InvalidArgument(f"{name} is in layout {layout_in(trees[i])}, and is compared in it, not in {asked}")
     assert layout is not None
-    return [trees[i] for i in range(len(sources))], layout
+    return (trees[0], trees[1]), layout
+
+
+def _tree(source: DataTree) -> DataTree:
+    """Give an open tree.
+
+    Raises
+    ------
+    InvalidArgument
+        It is none.
+    """
+    if not hasattr(source, "subtree"):
+        raise InvalidArgument(f"a {type(source).__name__} is neither a path, a URL nor an open DataTree")
+    return source
 
 
 def _is_safe(source: Place | DataTree) -> bool:
@@ -113,17 +140,37 @@ def _is_safe(source: Place | DataTree) -> bool:
 
 
 def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool) -> Side:
-    picture = _picture(tree) if pictures else None
-    if isinstance(source, DataTree):
+    """Look at one source; what cannot be found out is a note."""
+    notes: list[str] = []
+    picture = _picture(tree, notes) if pictures else None
+    facts = summary(tree)
+    if not isinstance(source, Place):
         url = str(tree.encoding.get("source") or tree.name or "an open tree")
-        return Side("tree", url, None, summary(tree), (), picture)
-    steps = measure(source, layout) if costs else ()
-    return Side(source.kind, source.url, source.size(), summary(tree), steps, picture)
+        return Side("tree", url, None, facts, (), picture, tuple(notes))
+    size = _size(source, notes)
+    steps = _costs(source, layout, notes) if costs else ()
+    return Side(source.kind, source.shown, size, facts, steps, picture, tuple(notes))
 
 
-def _picture(tree: DataTree) -> bytes | None:
-    """Draw the tree, unless an image is damaged: that is among the differences already."""
+def _picture(tree: DataTree, notes: list[str]) -> bytes | None:
     try:
         return true_colour(tree)
-    except SafeError:
+    except Exception as error:  # whatever a damaged image makes a decoder say
+        notes.append(f"no picture: {said(error)}")
         return None
+
+
+def _size(source: Place, notes: list[str]) -> int | None:
+    try:
+        return source.size()
+    except (SafeError, ImportError, OSError) as error:
+        notes.append(f"size not known: {error}")
+        return None
+
+
+def _costs(source: Place, layout: str, notes: list[str]) -> tuple[Step, ...]:
+    try:
+        return measure(source, layout)
+    except MeasuringFailed as error:
+        notes.append(f"costs not known: {error}")
+        return error.steps

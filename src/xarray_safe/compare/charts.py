@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from xarray_safe.compare.words import bytes_text, seconds_text, title_of
+from xarray_safe.compare.words import bytes_text, seconds_text, steps_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,19 +68,23 @@ class Bars:
 
 
 def charts(found: Comparison) -> list[str]:
-    """Draw all charts of a comparison for which there are numbers."""
+    """Draw what the sources cost and how big they are, of all for which there are numbers."""
     names = title_of(found)
-    return [bars.svg(names) for bars in _all(found)]
+    return [bars.svg(names) for bars in (*_of_costs(found), *_of_sizes(found))]
 
 
-def _all(found: Comparison) -> Iterator[Bars]:
-    if found.left.steps and found.right.steps:
-        yield _of_steps(found, "Wall time", lambda step: (step.wall,), seconds_text)
-        yield _of_steps(found, "CPU time: user, and paler: system", lambda step: (step.user, step.system), seconds_text)
-        yield _of_steps(found, "Peak memory", lambda step: None if step.memory is None else (step.memory,), _bytes)
-        yield _of_steps(found, "Bytes moved", lambda step: (step.moved,), _bytes)
-        if any(step.requests for side in (found.left, found.right) for step in side.steps):
-            yield _of_steps(found, "HTTP requests", lambda step: (step.requests,), lambda count: f"{count:.0f}")
+def _of_costs(found: Comparison) -> Iterator[Bars]:
+    if not steps_of(found):
+        return
+    yield _of_steps(found, "Wall time", lambda step: (step.wall,), seconds_text)
+    yield _of_steps(found, "CPU time: user, and paler: system", lambda step: (step.user, step.system), seconds_text)
+    yield _of_steps(found, "Peak memory", lambda step: None if step.memory is None else (step.memory,), _bytes)
+    yield _of_steps(found, "Bytes moved", lambda step: (step.moved,), _bytes)
+    if any(step.requests for side in (found.left, found.right) for step in side.steps):
+        yield _of_steps(found, "HTTP requests", lambda step: (step.requests,), lambda count: f"{count:.0f}")
+
+
+def _of_sizes(found: Comparison) -> Iterator[Bars]:
     sizes = [None if side.size is None else (float(side.size),) for side in (found.left, found.right)]
     if any(sizes):
         yield Bars("Size of the product", (("all files", sizes[0], sizes[1]),), _bytes)
@@ -89,8 +93,10 @@ def _all(found: Comparison) -> Iterator[Bars]:
 def _of_steps(
     found: Comparison, title: str, of: Callable[[Step], tuple[float, ...] | None], show: Callable[[float], str]
 ) -> Bars:
-    pairs = zip(found.left.steps, found.right.steps, strict=True)
-    return Bars(title, tuple((left.name, of(left), of(right)) for left, right in pairs), show)
+    def bar(step: Step | None) -> tuple[float, ...] | None:
+        return None if step is None else of(step)
+
+    return Bars(title, tuple((name, bar(left), bar(right)) for name, left, right in steps_of(found)), show)
 
 
 def _bytes(size: float) -> str:

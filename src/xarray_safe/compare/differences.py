@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare import known
+from xarray_safe.compare.known import ITSELF, MISSING, OUTPUTS, Cut, Known
 from xarray_safe.compare.result import Difference
-from xarray_safe.compare.values import differ
+from xarray_safe.compare.values import Unreadable, differ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], object]
 """Called with the path of a variable, its number, and the number of variables."""
 
+Why = Callable[[tuple[str, ...], object, object], str]
+"""Says, of the path in an attribute and of both values, why they are expected to differ; empty if they are not."""
+
 ENCODINGS: Final = ("dtype", "scale_factor", "add_offset", "_FillValue", "units", "calendar", "coordinates")
 """Encodings that say what the values mean; chunks and compressors are each format's own."""
-
-_NONE: Final = "<missing>"
 
 
 class Differences:
@@ -37,16 +39,16 @@ class Differences:
 
     Parameters
     ----------
-    layout
-        Layout of both.
+    known
+        What is expected of them.
     values
         Whether to read and compare values. Coordinates of one dimension are compared anyway.
     progress
         Called before each variable.
     """
 
-    def __init__(self, layout: str, *, values: bool = True, progress: Progress = lambda *_: None) -> None:
-        self.layout = layout
+    def __init__(self, known: Known, *, values: bool = True, progress: Progress = lambda *_: None) -> None:
+        self._known = known
         self.found: list[Difference] = []
         self.compared: Counter[str] = Counter()
         self._values = values
@@ -84,60 +86,71 @@ class Differences:
         self._variable(where, left.variables[name], right.variables[name], read)
 
     def _variable(self, where: str, left: Variable, right: Variable, read: Map) -> None:
-        reasons = _Reasons(known.cut_labels(where, left, right, self.layout))
+        cut = self._known.cut_labels(where, left, right)
         same_shape = left.dims == right.dims and left.shape == right.shape
         if not same_shape:
             sides = (f"{tuple(map(str, side.dims))} {side.shape}" for side in (left, right))
             self._add(where, "dims", *sides)
-        self._equal(where, "dtype", left.dtype == right.dtype, left.dtype, right.dtype, reasons("dtype"))
+        dtypes = (left.dtype, right.dtype)
+        self._equal(where, "dtype", left.dtype == right.dtype, *dtypes, _of_cut(cut, "dtype", "", *dtypes))
         if same_shape and (self._values or left.ndim <= 1):
-            self._compare_values(where, left, right, read, reasons("values"))
+            self._compare_values(where, left, right, read, _of_cut(cut, "values"))
+
+        def why(path: tuple[str, ...], u: object, v: object) -> str:
+            return _of_cut(cut, "attribute", path[0], u, v) if len(path) == 1 else ""
+
         for key in sorted({*left.attrs, *right.attrs}, key=str):
-            self._leaves(f"{where}@{key}", "attribute", left.attrs, right.attrs, key, reasons("attribute", str(key)))
+            self._leaves(f"{where}@{key}", left.attrs, right.attrs, key, why)
         for key in ENCODINGS:
             if key in left.encoding or key in right.encoding:
                 u, v = left.encoding.get(key), right.encoding.get(key)
-                self._equal(f"{where}#{key}", "encoding", _same_encoding(key, u, v), u, v, reasons("encoding"))
+                reason = _of_cut(cut, "encoding", key, u, v)
+                self._equal(f"{where}#{key}", "encoding", _same_encoding(key, u, v), u, v, reason)
 
     def _compare_values(self, where: str, left: Variable, right: Variable, read: Map, why: str) -> None:
         if left.ndim > 1 or self._values:
             self.compared["values"] += math.prod(left.shape)
         try:
             found = differ(left, right, read)
-        except Exception as error:  # a damaged image: a finding, and the others are compared all the same
-            self._add(where, "unreadable", f"{type(error).__name__}: {error}", "")
+        except Unreadable as error:  # a damaged image: a finding, and the others are compared all the same
+            self._add(where, "unreadable", *error.sides)
             return
         if found:
+            if left.dims[-2:] != ("y", "x"):
+                found = replace(found, map=None)  # it shows where on the ground
             u, v = (short(side[found.first].values[()]) for side in (left, right))
             self.found.append(Difference(where, "values", u, v, why, found))
 
-    def _group_attrs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
-        (left, own_left), (right, own_right) = known.without_converter(left), known.without_converter(right)
-        for entries, is_left in ((own_left, True), (own_right, False)):
-            for key, step in entries:
-                if not (own_left and own_right):
-                    sides = (short(step), _NONE) if is_left else (_NONE, short(step))
-                    self.found.append(Difference(f"{path}@{key}", "attribute", *sides, known.ITSELF))
-        for key in sorted({*left, *right}):
-            self._leaves(f"{path}@{key}", "attribute", left, right, key)
+    def _group_attrs(self, group: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
+        outputs = self._known.outputs(group, left, right)
+        left, right, own = self._known.itself(group, left, right)
+        for where, u, v in own:
+            self._add(f"{group}@{where}", "attribute", short(u), short(v), ITSELF)
 
-    def _leaves(
-        self, where: str, kind: str, left: Mapping[str, Any], right: Mapping[str, Any], key: str, why: str = ""
-    ) -> None:
+        def why(path: tuple[str, ...], u: object, v: object) -> str:
+            if outputs and path[: len(outputs)] == outputs:
+                return OUTPUTS
+            return self._known.note(group, path[0], u, v) if len(path) == 1 else ""
+
+        for key in sorted({*left, *right}, key=str):
+            self._leaves(f"{group}@{key}", left, right, key, why)
+
+    def _leaves(self, where: str, left: Mapping[str, Any], right: Mapping[str, Any], key: str, why: Why) -> None:
         """Compare an attribute leaf by leaf; paths tell keys from indexes, names in messages do not."""
         a, b = (dict(leaves(side[key])) if key in side else {} for side in (left, right))
         for path in sorted(a.keys() | b.keys(), key=str):
-            u, v = a.get(path, _NONE), b.get(path, _NONE)
+            u, v = a.get(path, MISSING), b.get(path, MISSING)
             ok = path in a and path in b and same(u, v)
             steps = tuple(str(step) for step in path)
-            self._equal("/".join((where, *steps)), kind, ok, u, v, why or known.reason((key, *steps), u, v))
+            reason = "" if ok else why((str(key), *steps), u, v)
+            self._equal("/".join((where, *steps)), "attribute", ok, u, v, reason)
 
     def _indexes(self, path: str, left: Dataset, right: Dataset) -> None:
         for name in sorted(set(left.xindexes) ^ set(right.xindexes), key=str):
             self._one_side(f"{path.rstrip('/')}/{name}", "index", name in left.xindexes)
 
     def _one_side(self, path: str, kind: str, is_left: bool) -> None:
-        self._add(path, kind, *(("there", _NONE) if is_left else (_NONE, "there")))
+        self._add(path, kind, *(("there", MISSING) if is_left else (MISSING, "there")))
 
     def _equal(self, path: str, kind: str, ok: bool, left: object, right: object, why: str) -> None:
         self.compared[f"{kind}s"] += 1
@@ -148,14 +161,9 @@ class Differences:
         self.found.append(Difference(path, kind, left, right, why))
 
 
-class _Reasons:
-    """Why differences of a variable are expected."""
-
-    def __init__(self, cut: bool) -> None:
-        self._cut = cut
-
-    def __call__(self, kind: str, key: str = "") -> str:
-        return known.CUT if self._cut and known.concerns_cut_labels(kind, key) else ""
+def _of_cut(cut: Cut | None, kind: str, key: str = "", left: object = None, right: object = None) -> str:
+    """Why a difference of labels is expected, where the converter cut them."""
+    return "" if cut is None else cut.reason(kind, key, left, right)
 
 
 def leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:

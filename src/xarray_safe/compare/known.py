@@ -1,77 +1,206 @@
-"""What differs because ESA's converter errs or speaks of itself; each is documented in docs/explanation/tree.md."""
+"""What differs because ESA's converter errs or speaks of itself; each is documented in docs/explanation/tree.md.
+
+Only what the converter writes is expected, exactly as it writes it, and only of a side that it may have written: a
+Zarr, or an open tree, of which nobody knows. Of two SAFEs nothing is.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from xarray import Variable
+
+    T = TypeVar("T")
+    Path = tuple[str, ...]
 
 CUT: Final = "the converter (2.8) cuts these labels to one character"
 ITSELF: Final = "the converter's entry about itself"
 OUTPUTS: Final = "names that the converter invents for its own output"
 WHEN: Final = "cfgrib notes when the conversion ran"
 
-_LABELS: Final = ("/conditions/geometry/band", "/conditions/geometry/detector")
+MISSING: Final = "<missing>"
+"""What stands in place of something that one side lacks."""
+
+_BAND: Final = "/conditions/geometry/band"
+_DETECTOR: Final = "/conditions/geometry/detector"
 _HISTORY: Final = "processing_history"
 _CONVERTER: Final = "EOPF-CPM"
+_ENTRY: Final = {"facility", "inputs", "outputs", "processor", "time", "version"}
+_OUR_OUTPUTS: Final = re.compile(r"S\d\dMSI\w+_etc")
+_OUR_NOTE: Final = "GRIB to CDM+CF as cfgrib does it"
+_NOTES: Final = {
+    f"/conditions/meteorology/{group}": re.compile(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)? GRIB to CDM\+CF via cfgrib-\S+/ecCodes-\S+ "
+        rf'with \{{"source": "[^"]*/{file}", "filter_by_keys": \{{\}}, "encode_cf": \[[^]]*\]\}}'
+    )
+    for group, file in (("cams", "AUX_CAMSFO"), ("ecmwf", "AUX_ECMWFT"))
+}
 
 
-def cut_labels(path: str, left: Variable, right: Variable, layout: str) -> bool:
-    """Tell whether one side has labels of geometry that are the first characters of the other's."""
-    if layout != "2.8" or path not in _LABELS or left.shape != right.shape:
-        return False
-    texts = [[str(label) for label in side.values.ravel()] for side in (left, right)]
-    longest = [max(map(len, labels), default=0) for labels in texts]
-    short, whole = (texts[0], texts[1]) if longest[0] < longest[1] else (texts[1], texts[0])
-    return min(longest) == 1 < max(longest) and short == [label[:1] for label in whole]
+@dataclass(frozen=True)
+class Cut:
+    """Labels that the converter cut to one character: of which variable, on which side, how long they are on the other.
 
-
-def concerns_cut_labels(kind: str, key: str) -> bool:
-    """Tell whether a difference of such labels follows from the cut; other attributes must agree."""
-    return kind in ("dtype", "values", "encoding") or (kind == "attribute" and key in ("dtype", "fill_value"))
-
-
-def without_converter(attrs: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """Take the entries of the converter itself out of the processing history.
-
-    Returns
-    -------
-    dict, list
-        The other attributes, and the entries with their paths.
+    Its `reason` covers what follows from the cut, no other change of these variables.
     """
-    steps_of = attrs.get(_HISTORY)
-    if not isinstance(steps_of, dict):
-        return dict(attrs), []
-    kept: dict[str, Any] = {}
-    own: list[tuple[str, dict[str, Any]]] = []
-    for level, steps in steps_of.items():
-        if not isinstance(steps, list | tuple):
-            kept[level] = steps
-            continue
-        kept[level] = [step for step in steps if not _is_converter(step)]
-        own += [(f"{_HISTORY}/{level}/{i}", step) for i, step in enumerate(steps) if _is_converter(step)]
-    return {**attrs, _HISTORY: kept}, own
+
+    path: str
+    on_left: bool
+    whole: int
+
+    def reason(self, kind: str, key: str, left: object, right: object) -> str:
+        """Say why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
+        ours, theirs = (right, left) if self.on_left else (left, right)
+        types = (str(ours), str(theirs))
+        if kind == "values":
+            follows = True
+        elif kind == "dtype":  # a cut label that is taken for a fill value makes xarray give objects
+            follows = types in ((f"<U{self.whole}", "<U1"), (f"<U{self.whole}", "object"))
+        elif key == "dtype":
+            follows = types == (f"<U{self.whole}", "<U1")
+        elif self.path == _DETECTOR and (kind, key) == ("attribute", "fill_value"):
+            follows = types[0] == MISSING and type(theirs) is int and theirs == 0
+        elif self.path == _DETECTOR and (kind, key) == ("encoding", "_FillValue"):
+            follows = ours is None and isinstance(theirs, str) and not theirs
+        else:
+            follows = False
+        return CUT if follows else ""
 
 
-def reason(path: tuple[str, ...], left: object, right: object) -> str:
-    """Say why an attribute of a group is expected to differ; empty if it is not."""
-    if path[:1] == (_HISTORY,) and "outputs" in path:
-        return OUTPUTS
-    if path == ("history",) and all("cfgrib" in str(side) for side in (left, right)):
-        return WHEN
-    return ""
+@dataclass(frozen=True)
+class Known:
+    """What is expected of two trees.
+
+    Parameters
+    ----------
+    layout
+        Layout of both.
+    converted
+        Whether the left one, and the right one, may be what the converter wrote.
+    """
+
+    layout: str
+    converted: tuple[bool, bool] = (True, True)
+
+    def cut_labels(self, path: str, left: Variable, right: Variable) -> Cut | None:
+        """Tell whether a side has labels of geometry that are the first characters of the other's."""
+        if self.layout != "2.8" or path not in (_BAND, _DETECTOR) or left.shape != right.shape:
+            return None
+        try:
+            texts = [[str(label) for label in side.values.ravel()] for side in (left, right)]
+        except Exception:  # they cannot be read: that is a difference of its own
+            return None
+        for on_left, ours, theirs in self._ways(*texts):
+            whole = max(map(len, ours), default=0)
+            if whole > 1 and theirs == [label[:1] for label in ours]:
+                return Cut(path, on_left, whole)
+        return None
+
+    def itself(
+        self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, object, object]]]:
+        """Take the converter's own entry out of the processing history of the root.
+
+        Returns
+        -------
+        dict, dict
+            The other attributes of both.
+        list
+            The entries, if they differ: path, left, right.
+        """
+        own = [own_step(attrs) if path == "/" and may else None for attrs, may in self._sides(left, right)]
+        entries: dict[str, list[object]] = {}
+        rest = []
+        for side, (attrs, step) in enumerate(zip((left, right), own, strict=True)):
+            rest.append(dict(attrs))
+            if step is not None:
+                history = attrs[_HISTORY]
+                rest[side][_HISTORY] = {**history, step.level: history[step.level][: step.number]}
+                where = f"{_HISTORY}/{step.level}/{step.number}"
+                entries.setdefault(where, [MISSING, MISSING])[side] = step.entry
+        return rest[0], rest[1], [(where, *both) for where, both in entries.items() if both[0] != both[1]]  # type: ignore[misc]
+
+    def outputs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Path:
+        """Path of the outputs that the converter gives the step before its own: what it then takes as its inputs."""
+        if path != "/":
+            return ()
+        for _, ours, theirs in self._ways(left, right):
+            step = own_step(theirs)
+            if step is None or step.number == 0:
+                continue
+            before = theirs[_HISTORY][step.level][step.number - 1]
+            found = before.get("outputs") if isinstance(before, dict) else None
+            where = (_HISTORY, step.level, str(step.number - 1), "outputs")
+            if _is_safe(found) and found == step.entry.get("inputs") and _OUR_OUTPUTS.fullmatch(_at(ours, where)):
+                return where
+        return ()
+
+    def note(self, path: str, key: str, left: object, right: object) -> str:
+        """Say why a note of cfgrib's is expected to differ; empty if it is not."""
+        shape = _NOTES.get(path)
+        if self.layout != "2.5" or shape is None or key != "history":
+            return ""
+        for _, ours, theirs in self._ways(left, right):
+            if shape.fullmatch(str(theirs)) and (ours == _OUR_NOTE or shape.fullmatch(str(ours))):
+                return WHEN
+        return ""
+
+    def _sides(self, left: T, right: T) -> Iterator[tuple[T, bool]]:
+        yield from zip((left, right), self.converted, strict=True)
+
+    def _ways(self, left: T, right: T) -> Iterator[tuple[bool, T, T]]:
+        """Give ours and theirs, each way that is possible, and whether theirs is the left."""
+        if self.converted[1]:
+            yield False, left, right
+        if self.converted[0]:
+            yield True, right, left
 
 
-def _is_converter(step: object) -> bool:
-    return isinstance(step, dict) and step.get("processor") == _CONVERTER
+@dataclass(frozen=True)
+class OwnStep:
+    """The converter's entry about itself: the level and number of the step that it is."""
+
+    level: str
+    number: int
+    entry: Mapping[str, Any]
+
+
+def own_step(attrs: Mapping[str, Any]) -> OwnStep | None:
+    """Find the converter's entry about itself: the last step of the last level in the processing history."""
+    history = attrs.get(_HISTORY)
+    level = max(map(str, history), default="") if isinstance(history, dict) else ""
+    steps = history.get(level) if isinstance(history, dict) else None
+    last = steps[-1] if isinstance(steps, list | tuple) and steps else None
+    if not isinstance(last, dict) or last.get("processor") != _CONVERTER or not last.keys() <= _ENTRY:
+        return None
+    assert isinstance(steps, list | tuple)
+    return OwnStep(level, len(steps) - 1, last)
 
 
 def converter_version(attrs: Mapping[str, Any]) -> str | None:
     """Version of the converter that wrote a tree, where its processing history says so (layouts since 2.6)."""
-    for _, step in without_converter(attrs)[1]:
-        if step.get("version"):
-            return str(step["version"])
-    return None
+    step = own_step(attrs)
+    return str(step.entry["version"]) if step is not None and step.entry.get("version") else None
+
+
+def _is_safe(names: object) -> bool:
+    """Whether this is the list of one product's name that the converter writes."""
+    return isinstance(names, list) and len(names) == 1 and str(names[0]).endswith((".SAFE", ".SAFE.zip"))
+
+
+def _at(attrs: Mapping[str, Any], path: Path) -> str:
+    """The text at a path of nested attributes; empty if there is none."""
+    value: object = attrs
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return ""
+    return value if isinstance(value, str) else ""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from xarray_safe.compare.result import Step
 from xarray_safe.compare.trees import find
+from xarray_safe.compare.values import said
 from xarray_safe.errors import SafeError
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ _LONGEST = 600.0
 
 
 class MeasuringFailed(SafeError, RuntimeError):
-    """The process that measures did not end well."""
+    """Opening or reading failed in the process that measures, or that process did; see `steps`."""
+
+    def __init__(self, message: str, steps: tuple[Step, ...] = ()) -> None:
+        super().__init__(message)
+        self.steps = steps
+        """What was measured before."""
 
 
 def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step, ...]:
@@ -54,7 +60,7 @@ def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step,
     Raises
     ------
     MeasuringFailed
-        With what the process said.
+        With what the process said, and the steps before.
     """
     task = {"kind": place.kind, "url": place.url, "options": dict(place.options), "layout": layout}
     try:
@@ -67,11 +73,15 @@ def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise MeasuringFailed(f"{place.url}: opening and reading one band took more than {longest:.0f} s") from None
+        raise MeasuringFailed(f"{place.shown}: opening and reading one band took more than {longest:.0f} s") from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise MeasuringFailed(f"{place.url}: measuring failed: {last[0]}")
-    return tuple(Step(**step) for step in json.loads(done.stdout.splitlines()[-1]))
+        raise MeasuringFailed(f"{place.shown}: measuring failed: {last[0]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    steps = tuple(Step(**step) for step in told["steps"])
+    if told["failed"]:
+        raise MeasuringFailed(f"{place.shown}: measuring failed: {told['failed']}", steps)
+    return steps
 
 
 def main() -> None:
@@ -81,8 +91,13 @@ def main() -> None:
 
     _import_all()
     place = Place(task["kind"], task["url"], task["options"])
-    steps = list(steps_of(lambda: place.open(task["layout"])))
-    print(json.dumps([asdict(step) for step in steps]), flush=True)
+    steps, failed = [], ""
+    try:
+        for step in steps_of(lambda: place.open(task["layout"])):
+            steps.append(asdict(step))  # noqa: PERF401  (those before a failure count)
+    except Exception as error:  # what is damaged; the parent tells
+        failed = said(error)
+    print(json.dumps({"steps": steps, "failed": failed}), flush=True)
     os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
 
 

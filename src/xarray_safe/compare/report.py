@@ -11,7 +11,7 @@ import numpy as np
 
 from xarray_safe.compare.charts import charts
 from xarray_safe.compare.pictures import png
-from xarray_safe.compare.words import bytes_text, cost_rows, reasons, title_of
+from xarray_safe.compare.words import bytes_text, cost_rows, notes, reasons, steps_of, title_of
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _IN_NOTEBOOK: Final = 20
 """Differences that a notebook shows."""
+
+_IN_REPORT: Final = 40
+"""Differences that the report shows at once; the others are folded."""
+
+_MAPS: Final = 12
+"""Maps that are drawn, of the images that differ most."""
 
 _SHADES: Final = (np.array([239, 246, 255, 255]), np.array([220, 38, 38, 255]))
 """Colours of a map: nothing differs, everything does."""
@@ -58,6 +64,8 @@ th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--lin
   overflow-wrap: anywhere; }
 th { font-weight: 600; } .facts th { white-space: nowrap; } td.same { color: var(--good); width: 2em; } td.other {
   color: var(--bad); width: 2em; }
+.maps { margin-top: 14px; } .maps img { max-height: 260px; object-fit: contain; }
+summary { cursor: pointer; padding: 8px 2px; } .note { color: var(--bad); }
 code { font: 13px ui-monospace, monospace; }
 """
 
@@ -86,12 +94,12 @@ def page(found: Comparison) -> str:
 def fragment(found: Comparison) -> str:
     """Give a small piece for a notebook: verdict, facts, costs, first differences."""
     colour = "#15803d" if found.identical else "#b91c1c"
-    costs = _table(("", *title_of(found)), cost_rows(found)) if found.left.steps and found.right.steps else ""
+    costs = _table(("", *title_of(found)), cost_rows(found)) if steps_of(found) else ""
     shown = found.differences[:_IN_NOTEBOOK]
     more = len(found.differences) - len(shown)
     return (
         f"<div><p style='color:{colour};font-weight:bold;font-size:1.3em;margin:0'>{escape(found.verdict)}</p>"
-        f"<p>{escape(_scope(found))}</p>{_facts(found, short=True)}{_details('What it costs', costs)}"
+        f"<p>{escape(_scope(found))}</p>{_facts(found, short=True)}{_notes(found)}{_details('What it costs', costs)}"
         f"{_details(f'Differences ({len(found.differences)})', _list(shown), is_open=True)}"
         f"{f'<p>… and {more} more</p>' if more else ''}"
         f"{_details(f'Expected ({len(found.expected)})', _expected(found))}</div>"
@@ -104,16 +112,21 @@ def _sections(found: Comparison) -> Iterator[str]:
     legend = "".join(f'<b class="side{i}"></b>{escape(name)}' for i, name in enumerate(names))
     yield f"<header><h1>{escape(found.left.summary.id or 'Product')}</h1>"
     yield f'<p class="verdict {state}">{escape(found.verdict)}</p><p class="soft">{escape(_scope(found))}</p></header>'
+    yield _notes(found)
     if drawn := charts(found):
-        yield f'<h2>What it costs<span class="soft legend">{legend}</span></h2><div class="grid">{"".join(drawn)}</div>'
-        if found.left.steps:
+        title = "What it costs" if steps_of(found) else "How big it is"
+        yield f'<h2>{title}<span class="soft legend">{legend}</span></h2><div class="grid">{"".join(drawn)}</div>'
+        if steps_of(found):
             yield '<p class="soft">Each source in a process of its own, after the comparison: local files are in the '
             yield "system's cache. A pixel of one band, then the whole of another.</p>"
     yield from _pictures(found, names)
     yield f"<h2>The product, from either source</h2>{_facts(found)}"
     if found.differences:
         yield f"<h2>Differences ({len(found.differences)})</h2>"
-        yield f'<div class="grid maps">{"".join(_maps(found))}</div>{_list(found.differences)}'
+        yield _list(found.differences[:_IN_REPORT])
+        rest = found.differences[_IN_REPORT:]
+        yield _details(f"{len(rest)} more", _list(rest))
+        yield from _maps(found)
     if found.expected:
         yield f"<h2>Expected ({len(found.expected)}): ESA's converter errs or speaks of itself</h2>{_expected(found)}"
 
@@ -133,13 +146,29 @@ def _pictures(found: Comparison, names: tuple[str, str]) -> Iterator[str]:
 
 
 def _maps(found: Comparison) -> Iterator[str]:
-    """Draw where images differ."""
-    for difference in found.differences:
-        if difference.values is not None and difference.values.map is not None:
-            share = difference.values.map[..., None] ** 0.5  # one pixel of a square must be seen
-            coloured = np.where(share > 0, 0.35 * (share > 0) + 0.65 * share, 0.0)
-            shades = np.round(_SHADES[0] + coloured * (_SHADES[1] - _SHADES[0])).astype(np.uint8)
-            yield _image(f"Where {difference.path} differs", png(shades), "map")
+    """Draw where images differ, of those that differ most."""
+    drawn = [
+        (difference.path, it) for difference in found.differences if (it := difference.values) and it.map is not None
+    ]
+    most = sorted(drawn, key=lambda pair: -pair[1].count / pair[1].total)[:_MAPS]
+    if len(most) < len(drawn):
+        yield f'<p class="soft">Maps of the {len(most)} that differ most, of {len(drawn)}:</p>'
+    if most:
+        maps = (_image(f"Where {path} differs", _map(values.map), "map") for path, values in most)
+        yield f'<div class="grid maps">{"".join(maps)}</div>'
+
+
+def _map(shares: np.ndarray[Any, Any] | None) -> bytes:
+    """Draw one: squares in which nothing differs, something, everything."""
+    assert shares is not None
+    share = shares[..., None] ** 0.5  # one pixel of a square must be seen
+    coloured = np.where(share > 0, 0.35 * (share > 0) + 0.65 * share, 0.0)
+    return png(np.round(_SHADES[0] + coloured * (_SHADES[1] - _SHADES[0])).astype(np.uint8))
+
+
+def _notes(found: Comparison) -> str:
+    """Say what could not be found out."""
+    return "".join(f'<p class="note">{escape(f"{side}: {note}")}</p>' for side, note in notes(found))
 
 
 def _image(caption: str, picture: bytes, kind: str) -> str:
@@ -169,7 +198,7 @@ def _facts(found: Comparison, short: bool = False) -> str:
 
 def _list(differences: tuple[Difference, ...]) -> str:
     rows = (
-        (f"<code>{escape(difference.path)}</code>", difference.kind, escape(_what(difference)))
+        (f"<code>{escape(difference.path)}</code>", difference.kind, escape(difference.what))
         for difference in differences
     )
     return _table(("Where", "What", "Difference"), rows) if differences else ""
@@ -181,10 +210,6 @@ def _expected(found: Comparison) -> str:
         for why, count, places in reasons(found.expected)
     )
     return _table(("Why", "Count", "Where"), rows) if found.expected else ""
-
-
-def _what(difference: Difference) -> str:
-    return str(difference.values) if difference.values else f"{difference.left} ≠ {difference.right}"
 
 
 def _table(heads: tuple[str, ...], rows: Any) -> str:

@@ -69,6 +69,8 @@ class Side:
         What opening and reading it cost; empty if that was not measured.
     quicklook
         PNG of its true colour; None if it has none.
+    notes
+        What could not be found out about it, and why: its size, its costs, its picture.
     """
 
     kind: str
@@ -77,6 +79,7 @@ class Side:
     summary: Summary
     steps: tuple[Step, ...] = ()
     quicklook: bytes | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give all but the picture."""
@@ -86,6 +89,7 @@ class Side:
             "size": self.size,
             "summary": self.summary.to_dict(),
             "steps": [asdict(step) for step in self.steps],
+            "notes": [*self.notes],
         }
 
 
@@ -130,7 +134,8 @@ class Difference:
         ``group``, ``variable``, ``coordinate``, ``index``, ``dims``, ``dtype``, ``values``, ``attribute``,
         ``encoding`` or ``unreadable``.
     left, right
-        What stands on either side, shortened.
+        What stands on either side, shortened; of values, the first that differs; of what is unreadable, why, and
+        nothing of the side that can be read.
     expected
         Why it is expected, where it is; else empty.
     values
@@ -146,8 +151,16 @@ class Difference:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        what = str(self.values) if self.values else f"{self.left} is not {self.right}"
-        return f"{self.kind} {self.path}: {what}"
+        return f"{self.kind} {self.path}: {self.what}"
+
+    @property
+    def what(self) -> str:
+        """How the sides differ, without where."""
+        if self.kind == "unreadable":
+            sides = (("left", self.left), ("right", self.right))
+            return "; ".join(f"the {side} one cannot be read: {why}" for side, why in sides if why)
+        first = f"{self.left} ≠ {self.right}"
+        return f"{self.values}: {first}" if self.values else first
 
     def to_dict(self) -> dict[str, Any]:
         """Give all but the map."""

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from xarray_safe.compare.words import bytes_text, cost_rows, reasons, title_of
+from xarray_safe.compare.words import bytes_text, cost_rows, notes, reasons, title_of
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def tables(found: Comparison) -> Group:
     """Give verdict, facts, costs and differences."""
     colour = "green" if found.identical else "red"
     parts: list[RenderableType] = [Text(found.verdict, f"bold {colour}"), _facts(found)]
-    if found.left.steps and found.right.steps:
+    if noted := notes(found):
+        parts.append(_notes(noted))
+    if found.left.steps or found.right.steps:
         parts.append(_costs(found))
     if found.differences:
         parts.append(_differences(found.differences))
@@ -51,11 +53,17 @@ def _costs(found: Comparison) -> Table:
     return table
 
 
+def _notes(noted: list[tuple[str, str]]) -> Table:
+    table = _table("Not known", "Side", "Why")
+    for side, note in noted:
+        table.add_row(side, Text(note))
+    return table
+
+
 def _differences(differences: tuple[Difference, ...]) -> Table:
     table = _table(f"Differences ({len(differences)})", "Where", "What", "Difference")
     for difference in differences[:_MOST]:
-        what = str(difference.values) if difference.values else f"{difference.left} ≠ {difference.right}"
-        table.add_row(Text(difference.path), difference.kind, Text(what))
+        table.add_row(Text(difference.path), difference.kind, Text(difference.what))
     if len(differences) > _MOST:
         table.add_row(f"… and {len(differences) - _MOST} more", "", "")
     return table

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xarray import DataArray
-
 if TYPE_CHECKING:
-    from xarray import DataTree
+    from xarray import DataArray, DataTree
 
 
 def find(tree: DataTree, path: str) -> DataArray | None:
     """Give the variable at an absolute path, or None; ``path in tree`` knows the next level only."""
+    from xarray import DataArray
+
     try:
         found = tree[path]
     except KeyError:

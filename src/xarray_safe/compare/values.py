@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
     from xarray import Variable
 
     Array = np.ndarray[Any, Any]
-    Map = Callable[..., Iterator[Array]]
+    Map = Callable[..., Iterator[Any]]
 
 BLOCK: Final = 16_000_000
 """Values in memory at a time, of either side."""
 
 _SQUARES: Final = 48
 """Squares along the longer side of a map."""
+
+
+class Unreadable(Exception):
+    """Values cannot be read: what went wrong on the left and on the right; empty where nothing did."""
+
+    def __init__(self, left: str, right: str) -> None:
+        super().__init__(left, right)
+        self.sides = (left, right)
 
 
 def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
@@ -38,12 +47,33 @@ def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
     -------
     Values or None
         How they differ; None if they do not.
+
+    Raises
+    ------
+    Unreadable
+        One of them, or both, cannot be read.
     """
     found = _Sum(left.shape)
     for block in blocks(left.shape):
-        u, v = read(lambda variable, block=block: np.asarray(variable[block].values), (left, right))
+        u, v = read(partial(_read, block), (left, right))
+        if isinstance(u, Exception) or isinstance(v, Exception):
+            raise Unreadable(*(said(side) if isinstance(side, Exception) else "" for side in (u, v)))
         found.add(u, v, block[0].start if block else 0)
     return found.result()
+
+
+def _read(block: tuple[slice, ...], variable: Variable) -> Array | Exception:
+    """Read a block, or give the error, so that each side has its own."""
+    try:
+        return np.asarray(variable[block].values)
+    except Exception as error:  # whatever a damaged file makes a decoder say
+        return error
+
+
+def said(error: Exception) -> str:
+    """What an error says, in a line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def blocks(shape: tuple[int, ...], most: int = BLOCK) -> Iterator[tuple[slice, ...]]:
@@ -78,27 +108,33 @@ class _Sum:
 
     def add(self, u: Array, v: Array, start: int) -> None:
         different = unequal(u, v)
-        if not different.any():
+        count = int(np.count_nonzero(different))
+        if not count:
             return
-        where = np.argwhere(different)
-        self.count += len(where)
+        self.count += count
         if self.first is None:
-            first = where[0]
-            self.first = (int(first[0]) + start, *map(int, first[1:])) if len(first) else ()
+            first = [int(place) for place in np.unravel_index(int(different.argmax()), different.shape)]
+            self.first = (first[0] + start, *first[1:]) if first else ()
         if u.dtype.kind in "iufb" and v.dtype.kind in "iufb":
-            gaps = np.abs(u[different].astype(float) - v[different].astype(float))
-            gaps = gaps[~np.isnan(gaps)]
-            if gaps.size:
-                self.largest = max(self.largest or 0.0, float(gaps.max()))
+            with np.errstate(invalid="ignore"):  # infinities
+                gaps = np.subtract(u[different], v[different], dtype=float)
+            largest = float(np.fmax.reduce(np.abs(gaps, out=gaps)))
+            if not math.isnan(largest):
+                self.largest = max(self.largest or 0.0, largest)
         if len(self.shape) >= 2:
-            self._mark(where, start)
+            self._mark(different, start if len(self.shape) == 2 else 0)
 
-    def _mark(self, where: Array, start: int) -> None:
-        rows, columns = (math.ceil(n / self.scale) for n in self.shape[-2:])
+    def _mark(self, different: Array, start: int) -> None:
+        """Count what differs in each square of the map; the block's first row is the image's `start`."""
         if self.map is None:
-            self.map = np.zeros((rows, columns))
-        y = where[:, -2] + (start if len(self.shape) == 2 else 0)
-        np.add.at(self.map, (y // self.scale, where[:, -1] // self.scale), 1)
+            self.map = np.zeros([math.ceil(n / self.scale) for n in self.shape[-2:]])
+        for image in different.reshape(-1, *different.shape[-2:]):
+            height, width = image.shape
+            by_column = np.add.reduceat(image, np.arange(0, width, self.scale), axis=1, dtype=np.int64)
+            top = start // self.scale
+            rows = np.arange(top * self.scale, start + height, self.scale) - start
+            counts = np.add.reduceat(by_column, np.maximum(rows, 0), axis=0)
+            self.map[top : top + len(counts)] += counts
 
     def result(self) -> Values | None:
         if self.first is None:

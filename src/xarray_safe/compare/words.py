@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from xarray_safe.compare.result import Comparison, Difference
+    from xarray_safe.compare.result import Comparison, Difference, Step
 
 
 def bytes_text(size: int | None) -> str:
@@ -33,16 +33,35 @@ def title_of(found: Comparison) -> tuple[str, str]:
     return (left, right) if left != right else (f"{left}, left", f"{right}, right")
 
 
+def steps_of(found: Comparison) -> list[tuple[str, Step | None, Step | None]]:
+    """Give the steps that were measured of either side: name, left, right."""
+    left, right = ({step.name: step for step in side.steps} for side in (found.left, found.right))
+    return [(name, left.get(name), right.get(name)) for name in {**left, **right}]
+
+
 def cost_rows(found: Comparison) -> Iterator[tuple[str, str, str]]:
     """Give title, left, right of all that was measured."""
-    for left, right in zip(found.left.steps, found.right.steps, strict=True):
-        for name, show in (("wall", seconds_text), ("user", seconds_text), ("system", seconds_text)):
-            title = "wall time" if name == "wall" else f"CPU {name}"
-            yield f"{left.name}: {title}", show(getattr(left, name)), show(getattr(right, name))
-        yield f"{left.name}: peak memory", bytes_text(left.memory), bytes_text(right.memory)
-        if left.requests or right.requests:
-            yield f"{left.name}: HTTP requests", str(left.requests), str(right.requests)
-        yield f"{left.name}: bytes moved", bytes_text(left.moved), bytes_text(right.moved)
+    for name, *sides in steps_of(found):
+        for title, show in _SHOWN.items():
+            if title != "HTTP requests" or any(step and step.requests for step in sides):
+                left, right = ("–" if step is None else show(step) for step in sides)
+                yield f"{name}: {title}", left, right
+
+
+_SHOWN: Final[dict[str, Callable[[Step], str]]] = {
+    "wall time": lambda step: seconds_text(step.wall),
+    "CPU user": lambda step: seconds_text(step.user),
+    "CPU system": lambda step: seconds_text(step.system),
+    "peak memory": lambda step: bytes_text(step.memory),
+    "HTTP requests": lambda step: str(step.requests),
+    "bytes moved": lambda step: bytes_text(step.moved),
+}
+
+
+def notes(found: Comparison) -> list[tuple[str, str]]:
+    """Give what could not be found out: side, note."""
+    sides = zip(title_of(found), (found.left, found.right), strict=True)
+    return [(name, note) for name, side in sides for note in side.notes]
 
 
 def reasons(differences: tuple[Difference, ...]) -> Iterator[tuple[str, int, list[str]]]:
