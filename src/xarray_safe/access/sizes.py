@@ -164,5 +164,5 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:
         raise AccessError(
-            f"{url} cannot be listed ({type(error).__name__}): it is no object store that lists for us, or it fails."
+            f"{url} cannot be listed ({type(error).__name__}): it is no object store, fails, or does not let us."
         ) from None

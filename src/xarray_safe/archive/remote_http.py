@@ -219,7 +219,7 @@ class HttpStore:
         if status in (401, 403, 407):
             raise AccessDenied(
                 f"{label}: the server refuses (status {status}): credentials are missing, wrong or have expired; give "
-                "fresh ones in storage_options and open it again"
+                "fresh ones in storage_options and open it again (object stores say so, too, of what is not there)"
             )
         if status in (404, 410):
             raise MissingFile(f"{label} is not there (status {status})")

@@ -146,7 +146,8 @@ class S3Store:
             said = code or status or type(error).__name__
             return AccessDenied(
                 f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
-                "in storage_options (anon=True for public data) and open it again"
+                "in storage_options (anon=True for public data) and open it again. Stores that do not let us list say "
+                "so, too, of what is not there"
             )
         if status == 404 or isinstance(error, FileNotFoundError):
             return MissingFile(f"{label} is not there ({code or 'status 404'})")
