@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -75,6 +77,8 @@ print(pyproj.CRS.from_cf(mapping).coordinate_operation.params[1].value)
 
 
 def test_others_find_the_crs(l2a_folder: Path) -> None:
+    if importlib.util.find_spec("rioxarray") is None and not os.environ.get("XARRAY_SAFE_TEST_CRS"):
+        pytest.skip("needs the extra 'crs', which does not go with cfgrib of 'test'")
     command = [sys.executable, "-W", "ignore", "-c", _LOOK, str(l2a_folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     lines = [[float(word) for word in line.split()] for line in done.stdout.splitlines()]
@@ -97,6 +101,28 @@ def test_one_group(l2a_folder: Path) -> None:
     assert silent.safe.assign_crs(epsg=32632).spatial_ref.identical(stated.safe.assign_crs().spatial_ref)
 
 
+@pytest.mark.parametrize("epsg", ["EPSG:32632", "epsg:32632", "32632", np.int64(32632)])
+def test_ways_to_write_a_code(l2a_folder: Path, epsg: int | str) -> None:
+    tree = xr.open_datatree(l2a_folder, engine="safe")
+    assert tree.safe.assign_crs(epsg).identical(tree.safe.assign_crs(32632))
+    assert tree[B04.rpartition("/")[0]].to_dataset().safe.assign_crs(epsg).spatial_ref.attrs["grid_mapping_name"]
+
+
+def test_netcdf_takes_a_group(l2a_folder: Path, tmp_path: Path) -> None:
+    """As the page on the CRS has it."""
+    engine = next((name for name in ("netcdf4", "h5netcdf") if name in xr.backends.list_engines()), None)
+    if engine is None:
+        pytest.skip("no netCDF library here")
+    tree = xr.open_datatree(l2a_folder, engine="safe").safe.assign_crs()
+    group = tree["measurements/reflectance/r10m"].to_dataset()
+    for variable in group.variables.values():
+        variable.attrs.pop("_eopf_attrs", None)
+    group.to_netcdf(tmp_path / "r10m.nc", engine=engine)
+    with xr.open_dataset(tmp_path / "r10m.nc", decode_coords="all", engine=engine) as again:
+        assert again.b04.encoding["grid_mapping"] == "spatial_ref"
+        assert again.spatial_ref.attrs["crs_wkt"] == group.spatial_ref.attrs["crs_wkt"]
+
+
 def test_windows_keep_their_place(l2a_folder: Path) -> None:
     part = xr.open_dataset(l2a_folder, engine="safe", group="measurements/reflectance/r10m").isel(
         x=slice(10, 20), y=[5]
@@ -105,8 +131,8 @@ def test_windows_keep_their_place(l2a_folder: Path) -> None:
     assert "GeoTransform" not in whole.spatial_ref.attrs
 
 
-@pytest.mark.parametrize("epsg", [4326, 32600, 32661, 3857, 0, -1])
-def test_no_utm_zone(l2a_folder: Path, epsg: int) -> None:
+@pytest.mark.parametrize("epsg", [4326, 32600, 32661, 3857, 0, -1, "EPSG:4326", "UTM", 32632.5, "", "EPSG:"])
+def test_no_utm_zone(l2a_folder: Path, epsg: object) -> None:
     with pytest.raises(InvalidArgument, match="no UTM zone"):
         xr.open_datatree(l2a_folder, engine="safe").safe.assign_crs(epsg)
 

@@ -267,3 +267,25 @@ def test_tls_by_an_unknown_certificate_is_refused_at_once(secure, monkeypatch):
         open_archive(url)
     assert len(tries) == 1
     assert not web.seen
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"endpoint_url": "eodata.example"}, "endpoint_url is a URL, with https:// in front"),
+        ({"key": "only this"}, "cannot be read with these storage options"),
+        ({"profile": "nobody's"}, "cannot be read with these storage options"),
+        ({"client_kwargs": "x"}, "'client_kwargs' must be a dict"),
+    ],
+    ids=["endpoint", "half a key", "profile", "client_kwargs"],
+)
+def test_options_of_s3_that_make_no_sense(site, options, said):
+    with pytest.raises(InvalidArgument, match=said):
+        open_archive("s3://eodata/X.SAFE", {"endpoint_url": site.s3.url} | options)
+
+
+def test_https_where_the_store_speaks_http(site):
+    """It will not pass: one try."""
+    place = site.s3.url.replace("http://", "https://")
+    with pytest.raises(RemoteFailed, match="check endpoint_url"):
+        open_archive("s3://eodata/X.SAFE", site.s3_options | {"endpoint_url": place})

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
+import textwrap
 
 import fsspec
 import numpy as np
@@ -199,6 +203,30 @@ def test_a_forked_process_makes_its_own_connections(site, tree):
     with multiprocessing.get_context("fork").Pool(1) as pool:
         sums = pool.apply(_sum, (pickle.dumps(remote[BAND]),))
     assert sums == float(tree[BAND].sum())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("way", ["s3 folder", "http folder"])
+def test_a_forked_child_reads_on_and_prints_nothing(site, tree, way):
+    """It must not free, and so close, what the parent has open."""
+    code = """
+        import gc, json, os, sys
+        import xarray as xr
+        band = xr.open_datatree(sys.argv[1], engine="safe", storage_options=json.loads(sys.argv[2]))[sys.argv[3]]
+        band[0, 0].values
+        child = os.fork()
+        if not child:
+            total = float(band.sum())
+            gc.collect()
+            print(total, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+    """
+    url, options, _ = site.url(way)
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), url, json.dumps(options), BAND]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert float(done.stdout) == float(tree[BAND].sum())
+    assert not done.stderr
 
 
 def _sum(dump):

@@ -105,6 +105,19 @@ def test_what_is_expected_of_a_file():
         versions.check("a", "label", Version(5, "two"))
     with pytest.raises(CorruptFile, match="has 6 bytes, but had 5"):
         versions.check("a", "label", Version(6, "one"))
+    versions.expect("a", Version(None, "three"))
+    assert versions.seen["a"] == Version(5, "one"), "what was seen here stays"
+
+
+def test_a_product_opened_again_after_an_image_was_replaced(site, copy):
+    """Even where the manifest is as it was: tiles that were decoded belong to the opening that read them."""
+    pair = [next(copy.glob(f"GRANULE/*/IMG_DATA/R10m/*_{band}_10m.jp2")) for band in ("B02", "B03")]
+    small, large = sorted(pair, key=lambda path: path.stat().st_size)
+    band = f"{BAND.rpartition('/')[0]}/{large.name[-11:-8].lower()}"
+    before = opened(site, copy, "http")[band].load()
+    large.write_bytes(small.read_bytes().ljust(large.stat().st_size, b"\0"))
+    again = opened(site, copy, "http")[band].load()
+    assert not again.equals(before)
 
 
 @pytest.fixture(scope="module")

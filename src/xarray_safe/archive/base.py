@@ -32,6 +32,8 @@ class Archive:
 
     local: bool = True
     """Whether reading needs no network."""
+    origin: str = ""
+    """Which opening this comes from, in whichever process, where only that tells versions of its files apart."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -174,7 +174,7 @@ class RemoteFolder(Archive):
         super().__init__(place.url)
         self.place = place
         self._told = dict(told or {})
-        self._mark, self._origin = mark, origin or uuid4().hex
+        self._mark, self.origin = mark, origin or uuid4().hex
         self._versions = Versions()
         self._read_elsewhere: set[str] = set()
 
@@ -297,7 +297,7 @@ class RemoteFolder(Archive):
         """Pickle as place and what has been read; the list of files is read again in each process, once."""
         names = {*self.__dict__.get("_files", ()), *self._read_elsewhere}
         tags = {name: tag for name in sorted(names) if (tag := self.version(name))}
-        return _reopen, (self.place, self._told, self._mark, self._origin, tags)
+        return _reopen, (self.place, self._told, self._mark, self.origin, tags)
 
 
 def _reopen(

@@ -54,9 +54,12 @@ class Versions:
         self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
 
     def expect(self, path: str, version: Version) -> None:
-        """Take over what a list, or another process, says of a file; what it does not say stays."""
+        """Take over what a list, or another process, says of a file; what was seen here already stays.
+
+        So if both have seen another version, the next answer is of one of them only, and an error.
+        """
         before = self.seen.get(path, Version(None, ""))
-        self.seen[path] = Version(before.size if version.size is None else version.size, version.tag or before.tag)
+        self.seen[path] = Version(before.size if version.size is None else version.size, before.tag or version.tag)
 
 
 class Fetcher:

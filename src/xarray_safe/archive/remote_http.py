@@ -202,6 +202,8 @@ class HttpStore:
             others = self._login.others
             # What a server would have us keep is nothing that ranges need, and nothing that another process has.
             client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
+            if self._fs is not None:
+                _inherited.append(self._fs)
             fs = fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
             self._fs = (os.getpid(), fs)
         fs = self._fs[1]
@@ -291,6 +293,10 @@ def _check_span(label: str, span: tuple[int, int], size: int | None, start: int,
             f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
             "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
         )
+
+
+_inherited: list[object] = []
+"""File systems of the process that this one was forked from; were they freed here, they would close its connections."""
 
 
 async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:

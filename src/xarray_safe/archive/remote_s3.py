@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from xarray_safe.archive.remote_http import retry_after
 from xarray_safe.archive.remote_limits import limits
 from xarray_safe.archive.remote_listing import check_count, is_product
-from xarray_safe.archive.remote_store import PASSING, WHOLE, Answer, TryAgain, Version, bad_option, too_large, words
+from xarray_safe.archive.remote_options import mapping_of
+from xarray_safe.archive.remote_store import (
+    PASSING,
+    WHOLE,
+    Answer,
+    TryAgain,
+    Version,
+    bad_option,
+    passes,
+    too_large,
+    words,
+)
 from xarray_safe.errors import (
     AccessDenied,
     CorruptFile,
@@ -51,7 +62,7 @@ class S3Store:
     @property
     def host(self) -> str:
         """The endpoint."""
-        client = self._options.get("client_kwargs") or {}
+        client = mapping_of("client_kwargs", self._options.get("client_kwargs"))
         return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
 
     def join(self, root: str, name: str) -> str:
@@ -159,22 +170,38 @@ class S3Store:
             return TryAgain(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
             return TryAgain(words(error))
-        return RemoteFailed(f"{label} could not be read ({words(error)})")
+        return RemoteFailed(f"{label} could not be read ({words(error)}); check endpoint_url and the storage options")
+
+    def _refused(self, error: Exception, path: str) -> Exception:
+        """Turn an error on making a session into what it means: as a rule, options that do not go together."""
+        if _of_network(error):
+            return TryAgain(words(error))
+        if "endpoint" in str(error).lower():
+            return InvalidArgument(f"{self.label(path)}: {words(error)}; endpoint_url is a URL, with https:// in front")
+        return bad_option(self.label(path), error)
 
     async def _open(self, path: str) -> Any:
         """Give this process's file system, with a session."""
         try:
             if self._fs is None or self._fs[0] != os.getpid():
+                if self._fs is not None:
+                    _inherited.append(self._fs)
                 self._fs = (os.getpid(), _file_system(self._options))
             fs = self._fs[1]
             client = await fs.set_session()
-        except TypeError as error:
-            raise bad_option(self.label(path), error) from None
+        except SafeError:
+            raise
+        except Exception as error:
+            raise self._refused(error, path) from None
         if ":" in path.partition("/")[0]:  # Ceph: tenant:bucket, which botocore believes to be no bucket
             from botocore.handlers import validate_bucket_name
 
             client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return fs
+
+
+_inherited: list[object] = []
+"""File systems of the process that this one was forked from; were they freed here, they would close its connections."""
 
 
 def _file_system(options: Mapping[str, Any]) -> Any:
@@ -214,6 +241,7 @@ def _status(error: BaseException) -> int | None:
 
 def _of_network(error: BaseException) -> bool:
     """Whether an error without an answer is the network's, and may pass."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    lasting = {"ParamValidationError", "NoCredentialsError", "InvalidConfigError", "TypeError", "ValueError"}
-    return not names & lasting
+    text = str(error).upper().replace(" ", "_")
+    if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
+        return False
+    return passes(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}

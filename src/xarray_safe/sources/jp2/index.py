@@ -7,6 +7,7 @@ only tells where the next begins. The walk goes as far as the tile that is asked
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -70,7 +71,7 @@ class Index:
     """
 
     def __init__(self, file: ImageFile, header: Header) -> None:
-        self.key = file.files.identity(file.name)
+        self.key = _key(file)
         self.header = header
         self._lock = threading.Lock()
         self._size = file.files.size(file.name)
@@ -242,20 +243,50 @@ def open_index(file: ImageFile) -> Index:
     CorruptFile, UnsupportedProduct
         As `read_header`.
     """
-    key = file.files.identity(file.name)
+    key = _key(file)
     kept = cache.indexes()
     index = kept.get(key)
-    if not isinstance(index, Index):
-        index = Index(file, read_header(file)) if file.files.local else _open_elsewhere(file)
-        kept.put(index.key, index, index.nbytes)
-    return index
+    if isinstance(index, Index):
+        return index
+    if file.files.local:
+        index = Index(file, read_header(file))
+        kept.put(key, index, index.nbytes)
+        return index
+    with _opening(key):  # the threads that come first wait for one answer
+        index = kept.get(key)
+        if not isinstance(index, Index):
+            index = _open_elsewhere(file)
+            kept.put(key, index, index.nbytes)
+        return index
+
+
+def _key(file: ImageFile) -> tuple[str, ...]:
+    """What tells an image, and what was decoded of it, from all others while this process lives."""
+    return (*file.files.identity(file.name), getattr(file.files, "origin", ""))
+
+
+_locks = [threading.Lock() for _ in range(64)]
+
+
+def _opening(key: tuple[str, ...]) -> threading.Lock:
+    """Give the lock under which an image is opened; some share one."""
+    return _locks[hash(key) % len(_locks)]
+
+
+def _fresh_locks() -> None:
+    """Forget locks that were held when this process was forked."""
+    _locks[:] = [threading.Lock() for _ in _locks]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fresh_locks)
 
 
 def forget_index(file: ImageFile) -> bool:
     """Forget an image's index if it had been kept from an earlier session; tell whether it had."""
     if file.files.local or not index_store.forget(file):
         return False
-    cache.indexes().drop(file.files.identity(file.name))
+    cache.indexes().drop(_key(file))
     return True
 
 
