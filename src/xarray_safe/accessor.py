@@ -44,13 +44,13 @@ class SafeTree:
         facts = item.get("properties") if isinstance(item, dict) else None
         return epsg_of(facts) if isinstance(facts, dict) else None
 
-    def assign_crs(self, epsg: int | None = None) -> xr.DataTree:
+    def assign_crs(self, epsg: int | str | None = None) -> xr.DataTree:
         """Add the CRS as CF has it, so that rioxarray, odc-geo, hvplot and QGIS find it.
 
         Parameters
         ----------
         epsg
-            Code of a UTM zone on WGS 84; by default the product's own.
+            Code of a UTM zone on WGS 84, ``32632`` or ``"EPSG:32632"``; by default the product's own.
 
         Returns
         -------
@@ -105,13 +105,13 @@ class SafeDataset:
                 return epsg_of({str(key): value for key, value in variable.attrs.items()})
         return None
 
-    def assign_crs(self, epsg: int | None = None) -> xr.Dataset:
+    def assign_crs(self, epsg: int | str | None = None) -> xr.Dataset:
         """Add the CRS to one group; as `SafeTree.assign_crs`, which does not need to be told the code.
 
         Parameters
         ----------
         epsg
-            Code of a UTM zone on WGS 84. A group of layout 2.8 does not state it itself.
+            Code of a UTM zone on WGS 84, ``32632`` or ``"EPSG:32632"``. A group of layout 2.8 does not state it itself.
         """
         code = epsg if epsg is not None else self.epsg
         if code is None:
@@ -119,7 +119,7 @@ class SafeDataset:
         return with_crs(self._dataset, code)
 
 
-def with_crs(dataset: xr.Dataset, epsg: int) -> xr.Dataset:
+def with_crs(dataset: xr.Dataset, epsg: int | str) -> xr.Dataset:
     """Add a UTM zone to a group; one without ``x`` and ``y`` is given back as it is.
 
     Raises
@@ -139,7 +139,7 @@ def with_crs(dataset: xr.Dataset, epsg: int) -> xr.Dataset:
     return found
 
 
-def grid_mapping(epsg: int) -> dict[str, Any]:
+def grid_mapping(epsg: int | str) -> dict[str, Any]:
     """Attributes of a CF grid mapping of a UTM zone on WGS 84 (CF 1.11, appendix F, and the WKT that GDAL reads).
 
     Raises
@@ -147,10 +147,11 @@ def grid_mapping(epsg: int) -> dict[str, Any]:
     InvalidArgument
         It is no such zone.
     """
-    zone, hemisphere = epsg % 100, {326: "N", 327: "S"}.get(epsg // 100)
+    code = epsg_of({"proj:code": epsg}) or 0
+    zone, hemisphere = code % 100, {326: "N", 327: "S"}.get(code // 100)
     if hemisphere is None or not 1 <= zone <= 60:
-        raise InvalidArgument(f"EPSG:{epsg} is no UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
-    text = wkt(epsg)
+        raise InvalidArgument(f"EPSG {epsg!r} is no UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
+    text = wkt(code)
     return {
         "grid_mapping_name": "transverse_mercator",
         "crs_wkt": text,

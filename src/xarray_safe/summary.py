@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -57,16 +58,16 @@ class Summary:
         another quantity.
     """
 
-    id: str | None
-    platform: str | None
-    level: str | None
-    type: str | None
-    instrument: str | None
-    mode: str | None
-    epsg: int | None
-    created: str | None
-    sensing: str | None
-    cloud_cover: float | None
+    id: str | None = None
+    platform: str | None = None
+    level: str | None = None
+    type: str | None = None
+    instrument: str | None = None
+    mode: str | None = None
+    epsg: int | None = None
+    created: str | None = None
+    sensing: str | None = None
+    cloud_cover: float | None = None
 
     def to_dict(self) -> dict[str, str | int | float | None]:
         """Give the fields by name; goes into JSON."""
@@ -152,7 +153,7 @@ def _instrument(facts: Mapping[str, object]) -> str | None:
 
 
 def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _time(value: object) -> str | None:

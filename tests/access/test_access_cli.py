@@ -76,7 +76,7 @@ def test_find(run: Run, sample: Sample, cdse: Cdse) -> None:
         1,
         "xarray-safe: The catalogue has no product S2A_nothing_of_the_kind.SAFE. Check the name.\n",
     )
-    assert run("find")[0] == run("find", sample.name, "--collection", "x")[0] == 1
+    assert run("find")[0] == run("find", sample.name, "--collection", "x")[0] == 2
     assert cdse.logins == 0
 
 
@@ -92,7 +92,7 @@ def test_search(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         search = ["find", "-c", "sentinel-2-l2a", "--bbox", "9,47,10,48", "--time", "2024-11", "--clouds"]
         assert run(*search, "20") == (0, "S2A_MSIL2A_10.SAFE   10.0 %\n", "")
         assert [found["cloud_cover"] for found in json.loads(run(*search, "95", "--json")[1])] == [10.0, 90.0]
-        assert run("find", "-c", "sentinel-2-l2a", "--bbox", "here")[0] == 1
+        assert run("find", "-c", "sentinel-2-l2a", "--bbox", "here")[0] == 2
 
 
 def test_download(run: Run, sample: Sample, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from xarray_safe.compare import MeasuringFailed, compare
 from xarray_safe.compare.measure import measure
 from xarray_safe.compare.opening import Place
 from xarray_safe.compare.report import page
-from xarray_safe.errors import InvalidArgument, MissingElement, MissingFile
+from xarray_safe.errors import InvalidArgument, MissingFile
+from xarray_safe.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,8 +220,15 @@ def test_bad_sources(l2a_folder: Path, tmp_path: Path) -> None:
     xr.Dataset({"a": 1}).to_zarr(tmp_path / "other.zarr", zarr_format=2, consolidated=True)
     with pytest.raises(InvalidArgument, match="layout of the Zarr is not known"):
         compare(l2a_folder, tmp_path / "other.zarr")
-    with pytest.raises(MissingElement, match="stac_discovery"):
-        compare(xr.open_datatree(l2a_folder, engine="safe"), xr.DataTree(), values=False)
+
+
+def test_a_tree_without_a_summary(l2a_folder: Path) -> None:
+    found = compare(xr.open_datatree(l2a_folder, engine="safe"), xr.DataTree(), values=False)
+    assert not found.identical
+    assert (found.right.summary, found.left.notes) == (Summary(), ())
+    (note,) = found.right.notes
+    assert note.startswith("no summary: ")
+    assert note in page(found)
 
 
 GOLDENS = sorted((SHARED / "conformance").glob("*.zarr.zip"))

@@ -11,8 +11,10 @@ from product_support import copy, find, replace
 
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
+from xarray_safe.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 B04 = "/measurements/reflectance/r10m/b04"
@@ -98,3 +100,37 @@ def test_labels_that_cannot_be_read_are_a_difference(l2a_folder: Path, twin: Pat
         other["conditions/geometry"] = node.assign_coords(xr.Coordinates({"band": broken}, indexes={}))
         found = compare(tree, other, values=False)
     assert "unreadable /conditions/geometry/band" in {f"{it.kind} {it.path}" for it in found.differences}
+
+
+def test_metadata_without_properties(l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None]) -> None:
+    edit_attrs("/", lambda attrs: attrs["stac_discovery"].pop("properties"))
+    found = compare(l2a_folder, twin, values=False, costs=False)
+    assert found.differences
+    assert all(difference.path.startswith("/@stac_discovery/properties") for difference in found.differences)
+    assert found.left.summary.id is not None
+    assert [note.partition(":")[0] for note in found.right.notes] == ["no summary"]
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "no summary" in page(found)
+
+
+def test_a_layout_that_cannot_be_read(l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None]) -> None:
+    edit_attrs("/", lambda attrs: attrs.clear())
+    with pytest.raises(InvalidArgument, match=rf"{twin.name}: the layout .* give layout="):
+        compare(l2a_folder, twin, values=False, costs=False)
+    found = compare(l2a_folder, twin, layout="2.8", values=False, costs=False)
+    assert found.layout == "2.8"
+    assert found.differences
+    assert all(difference.path.startswith("/@") for difference in found.differences)
+
+
+def test_what_is_infinite_goes_into_json(
+    l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None], edit_values: Callable[..., None]
+) -> None:
+    edit_values("/conditions/geometry/sun_angles", (0, 3, 3), float("inf"))
+    edit_attrs("/", lambda attrs: attrs["stac_discovery"]["properties"].update({"eo:cloud_cover": float("nan")}))
+    found = compare(l2a_folder, twin, costs=False)
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    (values,) = (difference for difference in told["differences"] if difference["kind"] == "values")
+    assert (values["count"], values["largest"]) == (1, None)
+    assert "inf" in values["right"]
+    assert told["right"]["summary"]["cloud_cover"] is None

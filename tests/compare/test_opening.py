@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -15,11 +17,12 @@ import xarray as xr
 
 from xarray_safe.compare import compare
 from xarray_safe.compare.opening import place
+from xarray_safe.compare.report import page
+from xarray_safe.compare.values import said
 from xarray_safe.errors import AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytest.importorskip("aiohttp")
 
@@ -34,6 +37,10 @@ class _Signed(SimpleHTTPRequestHandler):
                 self.send_error(403)
                 return
             self.path = parts.path.removeprefix("/signed")
+        forbidden = Path(self.directory) / "forbidden"
+        if forbidden.exists() and parts.path == forbidden.read_text():
+            self.send_error(403)
+            return
         super().do_GET()
 
     def list_directory(self, path: object) -> None:
@@ -80,6 +87,54 @@ def test_a_signed_zarr(served: tuple[str, Path], l2a_folder: Path, twins: dict[s
     assert found.right.url == f"{url}/signed/twin.zarr"
     with pytest.raises((AccessDenied, MissingFile), match=r"signed/twin\.zarr"):
         place(f"{url}/signed/twin.zarr?sig=wrong").open()
+
+
+def test_what_is_shown_has_no_user() -> None:
+    assert place("http://bob:SECRET@host/x.zarr?sig=SECRET").shown == "http://host/x.zarr"
+
+
+def test_a_signature_stays_out_of_messages(
+    served: tuple[str, Path], l2a_folder: Path, twins: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a Zarr at a server's root, whose size is not known, and whose chunks may not be read."""
+    url, folder = served
+    twin = shutil.copytree(twins["2.8"], folder / "twin.zarr")
+    chunk = twin / "measurements/reflectance/r10m/b04/0.0"
+    chunk.unlink()
+    (folder / "forbidden").write_text(f"/twin.zarr/{chunk.relative_to(twin)}")
+    with_user = url.replace("http://", "http://bob:SECRET@")
+    found = compare(l2a_folder, f"{with_user}/twin.zarr?sig=SECRET")
+    assert {difference.kind for difference in found.differences} == {"unreadable"}
+    assert [note.partition(":")[0] for note in found.right.notes] == ["no picture", "size not known", "costs not known"]
+    captured = capfd.readouterr()
+    for text in (page(found), str(found), json.dumps(found.to_dict()), found._repr_html_(), *captured):
+        assert "SECRET" not in text
+    with pytest.raises((AccessDenied, MissingFile, RemoteFailed)) as caught:
+        place(f"{with_user}/signed/twin.zarr?sig=SECRET").open()
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "403, message='Forbidden', url='https://bob:SECRET@host/x.zarr/.zgroup?sig=SECRET'",
+        "<https://host/a?sig=SECRET> and\nhttps://host/b?x=1&sig=SECRET#top",
+    ],
+)
+def test_what_an_error_says(text: str) -> None:
+    told = said(OSError(text))
+    assert "SECRET" not in told
+    assert "//host/" in told
+
+
+@pytest.mark.parametrize("url", ["https://bob:SECRET@host/x.zarr?sig=SECRET", "gs://host/x?sig=SECRET"])
+def test_a_size_that_is_not_known_names_no_signature(url: str) -> None:
+    pytest.importorskip("requests")
+    from xarray_safe.access.sizes import size
+
+    with pytest.raises(InvalidArgument, match="//host/x") as caught:
+        size(url)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_zipped_zarr_in_the_web_is_refused() -> None:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.errors import InvalidArgument
-
 if TYPE_CHECKING:
     from xarray_safe.access.catalogue import ProductInfo
 
@@ -59,16 +57,17 @@ def find(
     as_json: Json = False,
 ) -> None:
     """Find a product by name, or search a collection by place, time and clouds. Needs no login."""
+    if (name is None) == (collection is None):
+        raise typer.BadParameter("Give either a product's name or --collection.")
+    box = _box(bbox)
     from xarray_safe.access import CDSE
 
     cdse = CDSE()
-    if (name is None) == (collection is None):
-        raise InvalidArgument("Give either a product's name or --collection.")
     if name is not None:
         found = [cdse.find(name, via="stac" if stac else "odata")]
     else:
         assert collection is not None
-        found = cdse.search(collection, bbox=_box(bbox), datetime=time, cloud_cover=clouds, limit=limit)
+        found = cdse.search(collection, bbox=box, datetime=time, cloud_cover=clouds, limit=limit)
     if as_json:
         entries = [{**asdict(info), "url": info.url} for info in found]
         typer.echo(json.dumps(entries if name is None else entries[0], indent=2))
@@ -145,7 +144,7 @@ def _box(text: str | None) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise InvalidArgument(f"--bbox {text}: give west,south,east,north in degrees.") from None
+        raise typer.BadParameter(f"{text}: give west,south,east,north in degrees.", param_hint="--bbox") from None
 
 
 def _block(info: ProductInfo) -> str:

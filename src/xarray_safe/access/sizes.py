@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from xarray_safe.access import web
 from xarray_safe.access.errors import AccessError, ServerFailed, UnknownProduct
 from xarray_safe.access.web import Limits
+from xarray_safe.archive.remote_urls import bare
 from xarray_safe.errors import InvalidArgument, MissingFile
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def size(
         return _https(text, limits)
     if scheme[1].lower() in ("s3", "s3a"):
         bucket, _, key = text[scheme.end() :].partition("/")
-        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), text)
-    raise InvalidArgument(f"{text}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://.")
+        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), bare(text))
+    raise InvalidArgument(f"{bare(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://.")
 
 
 def _local(path: Path) -> int:
@@ -80,14 +81,14 @@ def _https(url: str, limits: Limits) -> int:
     last = parts.path.rstrip("/").rpartition("/")[2].lower()
     if last.endswith((".safe", ".zarr", ".sen3")) or url.endswith("/"):
         if not key:
-            raise InvalidArgument(f"{url} names no product.")
+            raise InvalidArgument(f"{bare(url)} names no product.")
         options = {"anon": True, "client_kwargs": {"endpoint_url": f"{parts.scheme}://{parts.netloc}"}}
-        return _listed(bucket, key, s3_store(bucket, options, limits), url)
+        return _listed(bucket, key, s3_store(bucket, options, limits), bare(url))
     with web.PlainSession() as session:
         with web.send(session, "HEAD", url, limits=limits) as response:
             length = response.headers.get("Content-Length", "")
             if response.status_code == 404:
-                raise UnknownProduct(f"{url}: there is nothing.")
+                raise UnknownProduct(f"{bare(url)}: there is nothing.")
             if response.status_code == 200 and length.isdecimal():
                 return int(length)
         with web.send(session, "GET", url, limits=limits, headers={"Range": "bytes=0-0"}) as response:
@@ -159,7 +160,7 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
             return total
         return int(store.head(key)["size"])
     except FileNotFoundError:
-        raise UnknownProduct(f"{url}: there is nothing.") from None
+        raise UnknownProduct(f"{bare(url)}: there is nothing.") from None
     except PermissionError:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:

@@ -18,11 +18,34 @@ if TYPE_CHECKING:
 DIFFERENT = 3
 """Exit status of a command that did its work and found that products differ or are damaged."""
 
+
+def valid_options(text: str | None) -> str | None:
+    """See that storage options can be read, before the command runs."""
+    options_of(text)
+    return text
+
+
+def _valid_layout(text: str | None) -> str | None:
+    if text is not None:
+        from xarray_safe.products import layout_of  # here, so that --help is quick
+
+        try:
+            layout_of(text)
+        except InvalidArgument as error:
+            raise typer.BadParameter(str(error)) from error
+    return text
+
+
 Product = Annotated[str, typer.Argument(help="Path or URL of a SAFE (folder or zip) or a Zarr.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Layout = Annotated[str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.")]
+Layout = Annotated[
+    str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.", callback=_valid_layout)
+]
 Options = Annotated[
-    str | None, typer.Option("--options", help="storage_options of a remote product, as JSON: '{\"anon\": true}'.")
+    str | None,
+    typer.Option(
+        "--options", help="storage_options of a remote product, as JSON: '{\"anon\": true}'.", callback=valid_options
+    ),
 ]
 
 
@@ -38,7 +61,7 @@ def options_of(text: str | None) -> dict[str, Any]:
 
     Raises
     ------
-    InvalidArgument
+    typer.BadParameter
         They are no JSON object.
     """
     if text is None:
@@ -48,7 +71,7 @@ def options_of(text: str | None) -> dict[str, Any]:
     except ValueError:
         options = None
     if not isinstance(options, dict):
-        raise InvalidArgument("--options: give a JSON object such as '{\"anon\": true}'.")
+        raise typer.BadParameter("give a JSON object such as '{\"anon\": true}'.")
     return options
 
 

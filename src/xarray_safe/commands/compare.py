@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.commands.common import DIFFERENT, Json, Layout, options_of, print_rich, writable
+from xarray_safe.commands.common import DIFFERENT, Json, Layout, options_of, print_rich, valid_options, writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +20,12 @@ Second = Annotated[str, typer.Argument(metavar="B", help="The other one.", show_
 Html = Annotated[Path | None, typer.Option("--html", help="Write a report to this file.")]
 NoValues = Annotated[bool, typer.Option("--no-values", help="Compare structure and attributes only; reads no pixels.")]
 NoCosts = Annotated[bool, typer.Option("--no-costs", help="Do not measure time, memory and bytes.")]
-OptionsA = Annotated[str | None, typer.Option("--options-a", help="storage_options of A, as JSON.")]
-OptionsB = Annotated[str | None, typer.Option("--options-b", help="storage_options of B, as JSON.")]
+OptionsA = Annotated[
+    str | None, typer.Option("--options-a", help="storage_options of A, as JSON.", callback=valid_options)
+]
+OptionsB = Annotated[
+    str | None, typer.Option("--options-b", help="storage_options of B, as JSON.", callback=valid_options)
+]
 
 
 def compare(
@@ -59,7 +63,7 @@ def compare(
     if html is not None:
         found.to_html(html)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        typer.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
         print_rich(found)
     if html is not None:

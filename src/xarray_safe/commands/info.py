@@ -15,4 +15,4 @@ def info(product: Product, layout: Layout = None, options: Options = None, as_js
 
     with open_product(product, layout, options) as tree:
         facts = summary(tree)
-    typer.echo(json.dumps(facts.to_dict(), indent=2) if as_json else str(facts))
+    typer.echo(json.dumps(facts.to_dict(), indent=2, allow_nan=False) if as_json else str(facts))

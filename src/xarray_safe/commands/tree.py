@@ -30,10 +30,12 @@ def tree(
     """List the groups and variables of a product, with dimensions and data types."""
     from xarray import DataTree
 
+    from xarray_safe.compare.values import bared
+
     with open_product(product, layout, options) as opened:
         path = f"/{(group or '').strip('/')}"
         if path not in opened.groups:
-            raise UnknownGroup(f"{product} has no group {path}; there are: {', '.join(opened.groups)}")
+            raise UnknownGroup(f"{bared(product)} has no group {path}; there are: {', '.join(opened.groups)}")
         top = opened[path]
         assert isinstance(top, DataTree)
         for line in _flat(top, coords) if flat else _nested(top, coords):

@@ -34,7 +34,9 @@ def _verify(product: str, quiet: bool) -> int:
     """Check one product and say what is wrong with it; gives the exit status that it alone would have."""
     from xarray_safe.access.manifest import check, read
     from xarray_safe.archive import open_archive
+    from xarray_safe.compare.values import bared
 
+    name = bared(product)
     try:
         archive = open_archive(product)
         try:
@@ -46,12 +48,12 @@ def _verify(product: str, quiet: bool) -> int:
         typer.echo(f"xarray-safe: {error}", err=True)
         return 1
     for problem in report.problems:
-        typer.echo(f"{product}: {problem}")
+        typer.echo(f"{name}: {problem}")
     if report.problems:
         return DIFFERENT
     if not quiet:
         known = report.files - len(report.unchecked)
-        typer.echo(f"{product}: {report.files} files, {report.bytes:,} bytes, {known} checksums: all right")
+        typer.echo(f"{name}: {report.files} files, {report.bytes:,} bytes, {known} checksums: all right")
     return 0
 
 

@@ -12,10 +12,10 @@ from xarray_safe.compare.measure import MeasuringFailed, measure
 from xarray_safe.compare.opening import Place, layout_in, place
 from xarray_safe.compare.pictures import true_colour
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.compare.values import said
-from xarray_safe.errors import InvalidArgument, SafeError
+from xarray_safe.compare.values import bared, said
+from xarray_safe.errors import InvalidArgument, MissingElement, SafeError
 from xarray_safe.products import layout_of
-from xarray_safe.summary import summary
+from xarray_safe.summary import Summary, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ def compare(
         ``storage_options`` for fsspec.
     layout
         In which SAFEs are opened, ``2.8`` or ``2.5``; by default that of the Zarr, or the default of ``engine="safe"``.
+        A Zarr in which none can be read is taken to have this one.
     values
         Whether to compare values; without them only what opening reads is compared.
     costs
@@ -113,13 +114,30 @@ def _open(
             stack.callback(trees[i].close)
         else:
             trees[i] = source
-        if layout is None:
-            layout = layout_in(trees[i])
-        elif asked and not _is_safe(source) and layout_in(trees[i]) != asked:
-            name = source.shown if isinstance(source, Place) else "the open tree"
-            raise InvalidArgument(f"{name} is in layout {layout_in(trees[i])}, and is compared in it, not in {asked}")
+        if layout is None or (asked and not _is_safe(source)):
+            layout = _layout(source, trees[i], asked)
     assert layout is not None
     return (trees[0], trees[1]), layout
+
+
+def _layout(source: Place | DataTree, tree: DataTree, asked: str | None) -> str:
+    """Layout of what was opened; where none can be read in it, the one that is asked for.
+
+    Raises
+    ------
+    InvalidArgument
+        None can be read, and none is asked for; or another one is.
+    """
+    name = source.shown if isinstance(source, Place) else "the open tree"
+    try:
+        found = layout_in(tree)
+    except InvalidArgument as error:
+        if asked is None:
+            raise InvalidArgument(f"{name}: {error}; give layout=…, if you know it") from error
+        return asked
+    if asked not in (None, found):
+        raise InvalidArgument(f"{name} is in layout {found}, and is compared in it, not in {asked}")
+    return found
 
 
 def _tree(source: DataTree) -> DataTree:
@@ -143,13 +161,21 @@ def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bo
     """Look at one source; what cannot be found out is a note."""
     notes: list[str] = []
     picture = _picture(tree, notes) if pictures else None
-    facts = summary(tree)
+    facts = _summary(tree, notes)
     if not isinstance(source, Place):
-        url = str(tree.encoding.get("source") or tree.name or "an open tree")
+        url = bared(str(tree.encoding.get("source") or tree.name or "an open tree"))
         return Side("tree", url, None, facts, (), picture, tuple(notes))
     size = _size(source, notes)
     steps = _costs(source, layout, notes) if costs else ()
     return Side(source.kind, source.shown, size, facts, steps, picture, tuple(notes))
+
+
+def _summary(tree: DataTree, notes: list[str]) -> Summary:
+    try:
+        return summary(tree)
+    except MissingElement as error:
+        notes.append(f"no summary: {error}")
+        return Summary()
 
 
 def _picture(tree: DataTree, notes: list[str]) -> bytes | None:
@@ -164,7 +190,7 @@ def _size(source: Place, notes: list[str]) -> int | None:
     try:
         return source.size()
     except (SafeError, ImportError, OSError) as error:
-        notes.append(f"size not known: {error}")
+        notes.append(f"size not known: {bared(str(error))}")
         return None
 
 
@@ -172,5 +198,5 @@ def _costs(source: Place, layout: str, notes: list[str]) -> tuple[Step, ...]:
     try:
         return measure(source, layout)
     except MeasuringFailed as error:
-        notes.append(f"costs not known: {error}")
+        notes.append(f"costs not known: {bared(str(error))}")
         return error.steps

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.archive.manifest import MANIFEST, read_manifest
+from xarray_safe.archive.remote_urls import bare
 from xarray_safe.compare.known import converter_version
 from xarray_safe.compare.values import said
 from xarray_safe.errors import AccessDenied, CorruptFile, InvalidArgument, MissingFile, RemoteFailed, SafeError
@@ -45,8 +46,8 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """Path or URL for people: without the query, which may be a signature."""
-        return self.url.partition("?")[0] if self.remote else self.url
+        """Path or URL for people: without user, password and query, which may be a signature."""
+        return bare(self.url) if self.remote else self.url
 
     @property
     def zipped(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ class Side:
     quicklook
         PNG of its true colour; None if it has none.
     notes
-        What could not be found out about it, and why: its size, its costs, its picture.
+        What could not be found out about it, and why: its summary, its size, its costs, its picture.
     """
 
     kind: str
@@ -163,13 +164,14 @@ class Difference:
         return f"{self.values}: {first}" if self.values else first
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the map."""
+        """Give all but the map; a difference that is infinite is None, for JSON has none."""
         entry: dict[str, Any] = {"path": self.path, "kind": self.kind, "left": self.left, "right": self.right}
         if self.expected:
             entry["expected"] = self.expected
         if self.values:
             values = self.values
-            entry |= {"count": values.count, "total": values.total, "largest": values.largest, "first": [*values.first]}
+            largest = values.largest if values.largest is not None and math.isfinite(values.largest) else None
+            entry |= {"count": values.count, "total": values.total, "largest": largest, "first": [*values.first]}
         return entry
 
 
