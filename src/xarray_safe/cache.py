@@ -256,12 +256,14 @@ class _State:
     tiles: Tiles
     indexes: Bounded[Any]
     lock: threading.Lock
+    opening: tuple[threading.Lock, ...]
     pool: ThreadPoolExecutor | None = None
 
 
 def _fresh() -> _State:
     settings = Settings.of(os.environ)
-    return _State(settings, Tiles(settings.tile_bytes), Bounded(INDEX_BYTES), threading.Lock())
+    opening = tuple(threading.Lock() for _ in range(64))
+    return _State(settings, Tiles(settings.tile_bytes), Bounded(INDEX_BYTES), threading.Lock(), opening)
 
 
 _state: _State | None = None
@@ -303,6 +305,12 @@ def tiles() -> Tiles:
 def indexes() -> Bounded[Any]:
     """Give the image indexes of this process, by file identity."""
     return _now().indexes
+
+
+def opening(key: Hashable) -> threading.Lock:
+    """Give the lock under which the index of a key is made, so that one thread makes it; some keys share one."""
+    locks = _now().opening
+    return locks[hash(key) % len(locks)]
 
 
 def run(tasks: Sequence[Callable[[], None]]) -> None:

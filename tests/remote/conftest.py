@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xarray as xr
-from remote_support import KEY, SECRET
+from remote_support import KEY, SECRET, strip_tables
 from servers.programs import nginx, rclone_s3
 from servers.proxy import Faults, Proxy
 
 from xarray_safe import cache
 from xarray_safe.archive import remote_limits
+from xarray_safe.sample import write
 from xarray_safe.sources.jp2 import index_store
 
 if TYPE_CHECKING:
@@ -71,6 +72,14 @@ def served(tmp_path_factory, l2a_folder, l2a_zip, l2a_deflated) -> Iterator[Site
     shutil.copytree(l2a_folder, root / "tenant:bucket" / "X.SAFE")
     with nginx(root) as web, rclone_s3(root, KEY, SECRET) as store, Proxy(web.url) as http, Proxy(store.url) as s3:
         yield Site(folder, http, s3)
+
+
+@pytest.fixture(scope="session")
+def old(served) -> Path:
+    """A product without tables of tiles, whose 10 m bands are too large to be read whole, on the same servers."""
+    folder = write(served.folder.parent, level="L2A", size=1098, tile="32UPU")
+    strip_tables(folder)
+    return folder
 
 
 @pytest.fixture

@@ -9,26 +9,16 @@ import struct
 
 import pytest
 import xarray as xr
-from remote_support import strip_tables
 from xarray.testing import assert_identical
 
 from xarray_safe import cache, indexes
 from xarray_safe.archive import open_archive
 from xarray_safe.errors import CorruptFile, MissingFile
-from xarray_safe.sample import write
 from xarray_safe.sources.jp2 import index_store
 from xarray_safe.sources.jp2.header import ImageFile
 from xarray_safe.sources.jp2.index import open_index
 
 BAND = "measurements/reflectance/r10m/b04"
-
-
-@pytest.fixture(scope="module")
-def old(served):
-    """A product without tables of tiles, whose 10 m bands are too large to be read whole."""
-    folder = write(served.folder.parent, level="L2A", size=1098, tile="32UPU")
-    strip_tables(folder)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import operator
-import os
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.remote_listing import check_count, is_product
 from xarray_safe.archive.remote_store import (
     WHOLE,
     Answer,
+    OfProcess,
     Ranges,
     TryAgain,
     Version,
@@ -43,7 +43,7 @@ class FsspecStore:
 
     def __init__(self, url: str, options: Mapping[str, Any], fs: Any = None) -> None:
         self._url, self._options, self._given = url, dict(options), fs
-        self._fs: tuple[int, Any] | None = None
+        self._fs = OfProcess()
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the description."""
@@ -52,17 +52,15 @@ class FsspecStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start afresh."""
         self.__dict__.update(state)
-        self._fs = None
+        self._fs = OfProcess()
 
     def file_system(self) -> Any:
         """Give this process's file system."""
         if self._given is not None:
             return self._given
-        if self._fs is None or self._fs[0] != os.getpid():
-            import fsspec
+        import fsspec
 
-            self._fs = (os.getpid(), fsspec.core.url_to_fs(self._url, **self._options)[0])
-        return self._fs[1]
+        return self._fs.get(lambda: fsspec.core.url_to_fs(self._url, **self._options)[0])
 
     def path(self) -> str:
         """Give the path that the URL means in the file system.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,7 +11,17 @@ from urllib.parse import urljoin, urlsplit
 
 from xarray_safe.archive.remote_limits import limits
 from xarray_safe.archive.remote_login import Login
-from xarray_safe.archive.remote_store import PASSING, WHOLE, Answer, TryAgain, Version, bad_option, too_large, words
+from xarray_safe.archive.remote_store import (
+    PASSING,
+    WHOLE,
+    Answer,
+    OfProcess,
+    TryAgain,
+    Version,
+    bad_option,
+    too_large,
+    words,
+)
 from xarray_safe.archive.remote_urls import bare, join_url, web_parts
 from xarray_safe.errors import (
     AccessDenied,
@@ -71,7 +80,7 @@ class HttpStore:
     def _start(self) -> None:
         self._login = Login(self._home, self._options)
         self._moved: dict[str, str] = {}
-        self._fs: tuple[int, Any] | None = None
+        self._fs = OfProcess()
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle hosts and options, which may hold credentials: others need them, too."""
@@ -194,20 +203,17 @@ class HttpStore:
 
     async def _session(self) -> Any:
         """Give this process's file system of fsspec, and its session."""
-        import aiohttp
-
-        if self._fs is None or self._fs[0] != os.getpid():
-            import fsspec
-
-            others = self._login.others
-            # What a server would have us keep is nothing that ranges need, and nothing that another process has.
-            client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
-            if self._fs is not None:
-                _inherited.append(self._fs)
-            fs = fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
-            self._fs = (os.getpid(), fs)
-        fs = self._fs[1]
+        fs = self._fs.get(self._file_system)
         return fs, await fs.set_session()
+
+    def _file_system(self) -> Any:
+        import aiohttp
+        import fsspec
+
+        others = self._login.others
+        # What a server would have us keep is nothing that ranges need, and nothing that another process has.
+        client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
+        return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
 
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
         """Turn a status that is none of success into what it means."""
@@ -293,10 +299,6 @@ def _check_span(label: str, span: tuple[int, int], size: int | None, start: int,
             f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
             "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
         )
-
-
-_inherited: list[object] = []
-"""File systems of the process that this one was forked from; were they freed here, they would close its connections."""
 
 
 async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.remote_http import retry_after
@@ -13,6 +12,7 @@ from xarray_safe.archive.remote_store import (
     PASSING,
     WHOLE,
     Answer,
+    OfProcess,
     TryAgain,
     Version,
     bad_option,
@@ -48,7 +48,7 @@ class S3Store:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
-        self._fs: tuple[int, Any] | None = None
+        self._fs = OfProcess()
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the options, which may hold keys: others need them, too."""
@@ -57,7 +57,7 @@ class S3Store:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start afresh."""
         self.__dict__.update(state)
-        self._fs = None
+        self._fs = OfProcess()
 
     @property
     def host(self) -> str:
@@ -183,11 +183,7 @@ class S3Store:
     async def _open(self, path: str) -> Any:
         """Give this process's file system, with a session."""
         try:
-            if self._fs is None or self._fs[0] != os.getpid():
-                if self._fs is not None:
-                    _inherited.append(self._fs)
-                self._fs = (os.getpid(), _file_system(self._options))
-            fs = self._fs[1]
+            fs = self._fs.get(lambda: _file_system(self._options))
             client = await fs.set_session()
         except SafeError:
             raise
@@ -198,10 +194,6 @@ class S3Store:
 
             client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return fs
-
-
-_inherited: list[object] = []
-"""File systems of the process that this one was forked from; were they freed here, they would close its connections."""
 
 
 def _file_system(options: Mapping[str, Any]) -> Any:

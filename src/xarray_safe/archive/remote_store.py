@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from xarray_safe.archive.remote_urls import bare
+from xarray_safe.archive.remote_urls import bared
 from xarray_safe.errors import InvalidArgument, SafeError, UnsupportedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 WHOLE = 32 << 20
 """Bytes of a file that is read without its size being known (a manifest, an item's JSON, an XML file) at the most: the
@@ -76,6 +77,24 @@ class Store(Protocol):
 
         Of a folder that is no product only what lies directly in it; folders with a slash behind their names.
         """
+
+
+class OfProcess:
+    """A file system of fsspec, made anew in each process: none is used in another than it was made in."""
+
+    _inherited: ClassVar[list[object]] = []
+    """Those of the process that this one was forked from; were they freed here, they would close its connections."""
+
+    def __init__(self) -> None:
+        self._made: tuple[int, Any] | None = None
+
+    def get(self, make: Callable[[], Any]) -> Any:
+        """Give this process's file system; make it at the first call."""
+        if self._made is None or self._made[0] != os.getpid():
+            if self._made is not None:
+                self._inherited.append(self._made)
+            self._made = (os.getpid(), make())
+        return self._made[1]
 
 
 @runtime_checkable
@@ -149,9 +168,8 @@ def bad_option(label: str, error: Exception) -> InvalidArgument:
     return InvalidArgument(f"{label} cannot be read with these storage options: {words(error)}")
 
 
-def words(error: BaseException, most: int = 200) -> str:
-    """Give kind and text of an error, short and on one line; URLs in it lose what may hold a key."""
-    text = " ".join(str(error).split())
-    kept = " ".join(bare(word) if "://" in word else word for word in text.split(" "))
-    kept = kept[:most] + ("…" if len(kept) > most else "")
+def words(error: BaseException, most: int | None = 200) -> str:
+    """Give kind and text of an error, on one line, by default short; URLs in it lose what may hold a key."""
+    text = bared(str(error))
+    kept = text[:most] + ("…" if most is not None and len(text) > most else "")
     return f"{type(error).__name__}: {kept}" if kept else type(error).__name__

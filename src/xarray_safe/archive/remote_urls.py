@@ -19,6 +19,11 @@ def bare(url: str) -> str:
     return _USER.sub("", url.partition("?")[0].partition("#")[0])
 
 
+def bared(text: str) -> str:
+    """Give a text on one line; URLs in it lose user, password and query, which may be a signature."""
+    return " ".join(bare(word) if "://" in word else word for word in text.split())
+
+
 def is_web(path: str) -> bool:
     """Whether a path is a web server's URL."""
     return path[:8].lower().startswith(("http://", "https://"))

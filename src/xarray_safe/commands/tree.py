@@ -30,7 +30,7 @@ def tree(
     """List the groups and variables of a product, with dimensions and data types."""
     from xarray import DataTree
 
-    from xarray_safe.compare.values import bared
+    from xarray_safe.archive.remote_urls import bared
 
     with open_product(product, layout, options) as opened:
         path = f"/{(group or '').strip('/')}"

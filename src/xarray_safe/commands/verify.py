@@ -34,7 +34,7 @@ def _verify(product: str, quiet: bool) -> int:
     """Check one product and say what is wrong with it; gives the exit status that it alone would have."""
     from xarray_safe.access.manifest import check, read
     from xarray_safe.archive import open_archive
-    from xarray_safe.compare.values import bared
+    from xarray_safe.archive.remote_urls import bared
 
     name = bared(product)
     try:

@@ -6,13 +6,14 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from xarray_safe.archive.remote_urls import bared
 from xarray_safe.compare.differences import Differences
 from xarray_safe.compare.known import Known
 from xarray_safe.compare.measure import MeasuringFailed, measure
 from xarray_safe.compare.opening import Place, layout_in, place
 from xarray_safe.compare.pictures import true_colour
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.compare.values import bared, said
+from xarray_safe.compare.values import said
 from xarray_safe.errors import InvalidArgument, MissingElement, SafeError
 from xarray_safe.products import layout_of
 from xarray_safe.summary import Summary, summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.archive.remote_urls import bare
+from xarray_safe.archive.remote_store import words
 from xarray_safe.compare.result import Values
 
 if TYPE_CHECKING:
@@ -72,14 +72,8 @@ def _read(block: tuple[slice, ...], variable: Variable) -> Array | Exception:
 
 
 def said(error: Exception) -> str:
-    """What an error says, in a line, without what its URLs may keep secret."""
-    text = bared(str(error))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def bared(text: str) -> str:
-    """Give a text in a line; URLs in it lose user, password and query, which may be a signature."""
-    return " ".join(bare(word) if "://" in word else word for word in text.split())
+    """What an error says, all of it in a line, without what its URLs may keep secret."""
+    return words(error, most=None)
 
 
 def blocks(shape: tuple[int, ...], most: int = BLOCK) -> Iterator[tuple[slice, ...]]:

@@ -7,7 +7,6 @@ only tells where the next begins. The walk goes as far as the tile that is asked
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -252,7 +251,7 @@ def open_index(file: ImageFile) -> Index:
         index = Index(file, read_header(file))
         kept.put(key, index, index.nbytes)
         return index
-    with _opening(key):  # the threads that come first wait for one answer
+    with cache.opening(key):  # the threads that come first wait for one answer
         index = kept.get(key)
         if not isinstance(index, Index):
             index = _open_elsewhere(file)
@@ -263,23 +262,6 @@ def open_index(file: ImageFile) -> Index:
 def _key(file: ImageFile) -> tuple[str, ...]:
     """What tells an image, and what was decoded of it, from all others while this process lives."""
     return (*file.files.identity(file.name), getattr(file.files, "origin", ""))
-
-
-_locks = [threading.Lock() for _ in range(64)]
-
-
-def _opening(key: tuple[str, ...]) -> threading.Lock:
-    """Give the lock under which an image is opened; some share one."""
-    return _locks[hash(key) % len(_locks)]
-
-
-def _fresh_locks() -> None:
-    """Forget locks that were held when this process was forked."""
-    _locks[:] = [threading.Lock() for _ in _locks]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fresh_locks)
 
 
 def forget_index(file: ImageFile) -> bool:
