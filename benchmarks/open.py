@@ -24,8 +24,7 @@ from common import in_turn, machine, median, product
 
 from xarray_safe import backend
 from xarray_safe.archive import open_archive
-from xarray_safe.build import build
-from xarray_safe.products import identify, layout_of
+from xarray_safe.products import open_tree
 
 LIMITS = {"floor": 1.5, "zarr": 0.35, "zarr, no indexes": 0.2}
 """The most that ours should take, as a share of each."""
@@ -46,16 +45,15 @@ def equal_zarr(path: Path, folder: Path, version: str) -> Path:
 
 def floor(path: Path, version: str) -> type[BackendEntrypoint]:
     """Engine that has the raw variables of a product in memory, and decodes them as ours does."""
-    layout = layout_of(version)
     archive = open_archive(path)
-    groups = build(identify(archive.names, layout, archive.url), archive)
+    nodes = open_tree(archive, version).nodes
 
     class Memory(BackendEntrypoint):
         open_dataset_parameters = ("filename_or_obj", "mask_and_scale", "decode_times")
 
         def open_datatree(self, filename_or_obj: object, **decoders: object) -> xr.DataTree:
             return xr.DataTree.from_dict(
-                {name: backend._decode(group, archive, **decoders) for name, group in groups.items()}
+                {name: backend._decode(node, archive, decoders) for name, node in nodes.items()}
             )
 
     return Memory

@@ -109,9 +109,9 @@ figures |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu
 def bare(path: Path) -> tuple[bytes, tuple[int, int]]:
     """One-tile codestream of the first tile, as the bare decoder gets it, and the tile's size."""
     from xarray_safe.archive import open_archive
-    from xarray_safe.sources.jp2.header import ImageFile
-    from xarray_safe.sources.jp2.index import open_index
-    from xarray_safe.sources.jp2.tilepart import read_tile, whole
+    from xarray_safe.formats.jp2.codestream import read_tile, whole
+    from xarray_safe.formats.jp2.header import ImageFile
+    from xarray_safe.formats.jp2.index.tile_index import open_index
 
     folder = next(parent for parent in path.parents if parent.suffix == ".SAFE")
     file = ImageFile(open_archive(folder), str(path.relative_to(folder).as_posix()))

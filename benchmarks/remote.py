@@ -22,12 +22,12 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parent.parent / "tests")]
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parent.parent)]
 from common import alone, machine, product
-from servers.background import Program, free_port
-from servers.programs import nginx, rclone_s3
 
-from xarray_safe.sample.product import pack
+from tests.servers.background import Program, free_port
+from tests.servers.programs import nginx, rclone_s3
+from xarray_safe.sample.sentinel2.product import pack
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret of the store"
 GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_NUM_THREADS": "ALL_CPUS"}
@@ -62,8 +62,8 @@ DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='thread
 TRANSPORT_START = """
 import os, resource
 url, image = sys.argv[1], sys.argv[2]
-from xarray_safe.archive.remote_doors import store_of
-from xarray_safe.archive.remote_fetch import Fetcher, Span, Versions
+from xarray_safe.archive.remote.locate import store_of
+from xarray_safe.archive.remote.fetch import Fetcher, Span, Versions
 place = store_of(f"{url}/{image}", {})
 fetcher = Fetcher(place.store, Versions())
 size = fetcher.one(place.path, -1).version.size

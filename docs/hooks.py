@@ -17,8 +17,8 @@ _running = ExitStack()
 
 def on_pre_build(config: MkDocsConfig) -> None:
     """Start the services, and tell the kernels where they are."""
-    sys.path.insert(0, str(Path(config.docs_dir).parent / "tests"))
-    from servers.services import services
+    sys.path.insert(0, str(Path(config.docs_dir).parent))
+    from tests.servers.services import services
 
     folder = Path(_running.enter_context(tempfile.TemporaryDirectory(prefix="xarray-safe-docs-")))
     there = _running.enter_context(services(folder / "services"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xarray_safe.sample import write
-from xarray_safe.sample.product import pack
+from xarray_safe.sample.sentinel2.product import pack
 
 SIZE = 252
 """Pixels of the 10 m images: the least at which images of every resolution have several tiles."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import xarray as xr
-from product_support import spy
 
 import xarray_safe.accessor
-from xarray_safe.errors import InvalidArgument, MissingElement
+from tests.support import spy
+from xarray_safe.errors import InvalidArgumentError, MissingElementError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def test_one_group(l2a_folder: Path) -> None:
     assert stated.safe.epsg == 32632
     assert "32632" in stated.safe.assign_crs().spatial_ref.attrs["crs_wkt"]
     silent = xr.open_dataset(l2a_folder, eopf_version="2.8", **group)
-    with pytest.raises(MissingElement, match="epsg="):
+    with pytest.raises(MissingElementError, match="epsg="):
         silent.safe.assign_crs()
     assert silent.safe.assign_crs(epsg=32632).spatial_ref.identical(stated.safe.assign_crs().spatial_ref)
 
@@ -133,7 +133,7 @@ def test_windows_keep_their_place(l2a_folder: Path) -> None:
 
 @pytest.mark.parametrize("epsg", [4326, 32600, 32661, 3857, 0, -1, "EPSG:4326", "UTM", 32632.5, "", "EPSG:"])
 def test_no_utm_zone(l2a_folder: Path, epsg: object) -> None:
-    with pytest.raises(InvalidArgument, match="no UTM zone"):
+    with pytest.raises(InvalidArgumentError, match="no UTM zone"):
         xr.open_datatree(l2a_folder, engine="safe").safe.assign_crs(epsg)
 
 
@@ -148,5 +148,5 @@ def test_grid_mapping_is_that_of_gdal(epsg: int) -> None:
 
 
 def test_no_projection() -> None:
-    with pytest.raises(MissingElement, match="states no projection"):
+    with pytest.raises(MissingElementError, match="states no projection"):
         xr.DataTree().safe.assign_crs()

@@ -13,7 +13,7 @@ import xarray as xr
 from xarray.backends.plugins import guess_engine
 
 from xarray_safe.backend import SafeBackendEntrypoint
-from xarray_safe.errors import InvalidArgument, SafeError, UnknownGroup
+from xarray_safe.errors import InvalidArgumentError, SafeError, UnknownGroupError
 
 R10M = "/measurements/reflectance/r10m"
 
@@ -156,14 +156,14 @@ def test_default_is_2_8(tiny_tree, tiny_folder):
     "version", ["2.6", "2.6.2", "2.4", "2.9", "3.0", "2", "latest", "", "2.8.", "v2.8", None, 2, 28, "2.8.1.1"]
 )
 def test_unknown_versions_are_errors_that_name_the_known(l2a_folder, version):
-    with pytest.raises(InvalidArgument, match=r"'2\.5'.*'2\.8'") as caught:
+    with pytest.raises(InvalidArgumentError, match=r"'2\.5'.*'2\.8'") as caught:
         xr.open_datatree(l2a_folder, engine="safe", eopf_version=version)
     assert repr(version) in str(caught.value)
     assert isinstance(caught.value, ValueError)
 
 
 def test_2_6_says_why(l2a_folder):
-    with pytest.raises(InvalidArgument, match="spells many attributes and flags otherwise"):
+    with pytest.raises(InvalidArgumentError, match="spells many attributes and flags otherwise"):
         xr.open_dataset(l2a_folder, engine="safe", eopf_version="2.6")
 
 
@@ -229,7 +229,7 @@ def test_without_group_there_is_the_root(tree, l2a_folder):
 )
 @pytest.mark.parametrize("opener", [xr.open_dataset, xr.open_datatree, xr.open_groups])
 def test_unknown_groups_are_errors_that_name_near_ones(l2a_folder, opener, group, near):
-    with pytest.raises(UnknownGroup, match=near) as caught:
+    with pytest.raises(UnknownGroupError, match=near) as caught:
         opener(l2a_folder, engine="safe", group=group)
     assert isinstance(caught.value, SafeError | KeyError | ValueError)
     assert group in str(caught.value)
@@ -238,7 +238,7 @@ def test_unknown_groups_are_errors_that_name_near_ones(l2a_folder, opener, group
 
 @pytest.mark.parametrize("group", [5, ["measurements"], b"measurements"])
 def test_groups_are_text(l2a_folder, group):
-    with pytest.raises(InvalidArgument, match="group="):
+    with pytest.raises(InvalidArgumentError, match="group="):
         xr.open_dataset(l2a_folder, engine="safe", group=group)
 
 

@@ -10,7 +10,8 @@ import warnings
 
 import pytest
 import xarray as xr
-from product_support import SHARED
+
+from tests.support import SHARED
 
 KIT = SHARED / "conformance"
 NAME = "S2B_MSIL2A_20241115T100159_N0511_R122_T32TQM_*"

@@ -15,12 +15,12 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from product_support import copy, find, replace, spy
 
-from xarray_safe.build import CHUNK, chunk_length
-from xarray_safe.metadata import END
+from tests.support import copy, find, replace, spy
+from xarray_safe.model.build import CHUNK, chunk_length
+from xarray_safe.model.lookups import END
 from xarray_safe.sample import write
-from xarray_safe.sample.product import pack
+from xarray_safe.sample.sentinel2.product import pack
 
 dask = pytest.importorskip("dask")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import xarray as xr
 
-from xarray_safe.errors import MissingElement
+from xarray_safe.errors import MissingElementError
 from xarray_safe.summary import TITLES, summary
 
 if TYPE_CHECKING:
@@ -56,5 +56,5 @@ def test_what_is_not_stated_is_none() -> None:
 
 @pytest.mark.parametrize("attrs", [{}, {"stac_discovery": "text"}, {"stac_discovery": {"id": "a"}}])
 def test_no_product(attrs: dict[str, object]) -> None:
-    with pytest.raises(MissingElement, match="stac_discovery"):
+    with pytest.raises(MissingElementError, match="stac_discovery"):
         summary(xr.Dataset(attrs=attrs))

@@ -11,19 +11,19 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xarray_safe.products import LAYOUTS, TYPES, table
+from xarray_safe.products import TYPES
 
 if TYPE_CHECKING:
-    from xarray_safe.mapping import Product, Var
+    from xarray_safe.model.product import Product, Var
 
 
 def pages() -> dict[str, str]:
     """Give all pages by file name."""
     found = {}
-    for marker in TYPES:
-        for layout in LAYOUTS:
-            product = table(marker, layout)
-            found[f"{product.type.lower()}-{layout}.md"] = page(product, marker)
+    for product_type in TYPES:
+        for layout, table in product_type.layouts.items():
+            product = table(None)
+            found[f"{product.type.lower()}-{layout}.md"] = page(product, product_type.marker)
     return found
 
 

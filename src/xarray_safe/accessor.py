@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import xarray as xr
 
-from xarray_safe.errors import InvalidArgument, MissingElement
-from xarray_safe.products.utm import wkt
+from xarray_safe.crs import wkt
+from xarray_safe.errors import InvalidArgumentError, MissingElementError
 from xarray_safe.summary import Summary, epsg_of, summary
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class SafeTree:
 
         Raises
         ------
-        MissingElement
+        MissingElementError
             The tree states no projection; one opened with ``group=`` does not.
-        InvalidArgument
+        InvalidArgumentError
             It is no UTM zone.
 
         Examples
@@ -74,7 +74,7 @@ class SafeTree:
         """
         code = epsg if epsg is not None else self.epsg
         if code is None:
-            raise MissingElement(
+            raise MissingElementError(
                 "the tree states no projection: neither proj:code nor proj:epsg is in stac_discovery at its root; "
                 "give assign_crs(epsg=…)"
             )
@@ -115,7 +115,9 @@ class SafeDataset:
         """
         code = epsg if epsg is not None else self.epsg
         if code is None:
-            raise MissingElement("the group states no projection: give assign_crs(epsg=…), or use the whole tree's")
+            raise MissingElementError(
+                "the group states no projection: give assign_crs(epsg=…), or use the whole tree's"
+            )
         return with_crs(self._dataset, code)
 
 
@@ -124,7 +126,7 @@ def with_crs(dataset: xr.Dataset, epsg: int | str) -> xr.Dataset:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         It is no UTM zone on WGS 84.
     """
     attrs = grid_mapping(epsg)
@@ -144,13 +146,13 @@ def grid_mapping(epsg: int | str) -> dict[str, Any]:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         It is no such zone.
     """
     code = epsg_of({"proj:code": epsg}) or 0
     zone, hemisphere = code % 100, {326: "N", 327: "S"}.get(code // 100)
     if hemisphere is None or not 1 <= zone <= 60:
-        raise InvalidArgument(f"EPSG {epsg!r} is no UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
+        raise InvalidArgumentError(f"EPSG {epsg!r} is no UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
     text = wkt(code)
     return {
         "grid_mapping_name": "transverse_mercator",

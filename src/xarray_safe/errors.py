@@ -15,19 +15,19 @@ class SafeError(Exception):
         return str(self.args[0]) if self.args else ""
 
 
-class NotASafe(SafeError, ValueError):
+class NotASafeError(SafeError, ValueError):
     """The path exists, but what lies there is no SAFE archive."""
 
 
-class UnsupportedProduct(SafeError, ValueError):
+class UnsupportedProductError(SafeError, ValueError):
     """A SAFE archive of a product type, or in a form, that this project does not open."""
 
 
-class MissingFile(SafeError, FileNotFoundError):
+class MissingFileError(SafeError, FileNotFoundError):
     """A path, or a file inside an archive, is not there."""
 
 
-class AbsentFile(MissingFile):
+class AbsentFileError(MissingFileError):
     """A file is not there, and the product's metadata do not name it; see `expected`."""
 
     def __init__(self, message: str, *, expected: bool = True) -> None:
@@ -36,27 +36,27 @@ class AbsentFile(MissingFile):
         """Whether a whole product has such a file."""
 
 
-class CorruptFile(SafeError, OSError, ValueError):
+class CorruptFileError(SafeError, OSError, ValueError):
     """A file is there but broken: XML that does not parse, a zip or an image cut short."""
 
 
-class MissingElement(SafeError, ValueError):
+class MissingElementError(SafeError, ValueError):
     """An XML file lacks an element that the tree needs, or has a value there that makes no sense."""
 
 
-class UnknownGroup(SafeError, KeyError, ValueError):
+class UnknownGroupError(SafeError, KeyError, ValueError):
     """`group=` names a group that the tree does not have."""
 
 
-class AccessDenied(SafeError, PermissionError):
+class AccessDeniedError(SafeError, PermissionError):
     """A server does not let us at a file: no credentials, wrong ones, or expired ones."""
 
 
-class RemoteFailed(SafeError, ConnectionError):
+class RemoteFailedError(SafeError, ConnectionError):
     """A server cannot be reached, breaks off, or answers nonsense, and trying again did not help."""
 
 
-class InvalidArgument(SafeError, ValueError):
+class InvalidArgumentError(SafeError, ValueError):
     """An argument that has no meaning here, such as an unknown `eopf_version`."""
 
 

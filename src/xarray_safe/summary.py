@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from xarray_safe.errors import MissingElement
+from xarray_safe.errors import MissingElementError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ def summary(tree: DataTree | Dataset) -> Summary:
 
     Raises
     ------
-    MissingElement
+    MissingElementError
         The root has no ``stac_discovery``.
 
     Examples
@@ -109,7 +109,7 @@ def summary(tree: DataTree | Dataset) -> Summary:
     """
     item = tree.attrs.get("stac_discovery")
     if not isinstance(item, dict) or not isinstance(item.get("properties"), dict):
-        raise MissingElement(
+        raise MissingElementError(
             "the tree has no stac_discovery with properties at its root: it is no EOPF product, or not its root"
         )
     facts = item["properties"]

@@ -8,8 +8,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from servers.cdse import Cdse, Listed
 
+from tests.servers.cdse import Cdse, Listed
 from xarray_safe.sample import write
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 if MISSING:
     collect_ignore_glob = ["test_*.py"]
 else:
-    from access_support import PASSWORD, QUICK, USER, Connect, Sample, endpoints
-
+    from tests.access.support import PASSWORD, QUICK, USER, Connect, Sample, endpoints
     from xarray_safe.access import CDSE
 
 

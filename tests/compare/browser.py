@@ -13,7 +13,7 @@ from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from servers.programs import missing
+from tests.servers.programs import missing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import xarray as xr
-from product_support import copy, find
 from rich.console import Console
 
-from xarray_safe.compare import MeasuringFailed, compare
-from xarray_safe.compare.measure import measure
-from xarray_safe.compare.opening import Place
+from tests.support import copy, find
+from xarray_safe.compare import MeasuringFailedError, compare
+from xarray_safe.compare.costs import measure
 from xarray_safe.compare.report import page
-from xarray_safe.errors import InvalidArgument, MissingFile
+from xarray_safe.errors import InvalidArgumentError, MissingFileError
+from xarray_safe.location import Place
 from xarray_safe.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+from tests.support import SHARED
+
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the conformance kit lies beside the repository")
 B04 = "/measurements/reflectance/r10m/b04"
 
@@ -160,7 +161,7 @@ def test_costs(l2a_folder: Path, twins: dict[str, Path]) -> None:
 
 
 def test_measuring_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(MeasuringFailed, match=r"gone\.SAFE"):
+    with pytest.raises(MeasuringFailedError, match=r"gone\.SAFE"):
         measure(Place("SAFE", str(tmp_path / "gone.SAFE")), "2.8")
 
 
@@ -194,12 +195,12 @@ def test_layout_of_two_safes(l2a_folder: Path, twins: dict[str, Path]) -> None:
     assert (found.identical, found.layout, found.expected) == (True, "2.5", ())
     assert compare(l2a_folder, l2a_folder, values=False, costs=False).layout == "2.8"
     assert compare(l2a_folder, twins["2.5"], layout="2.5.6", values=False, costs=False).identical
-    with pytest.raises(InvalidArgument, match=r"2\.5\.zarr is in layout 2\.5, .* not in 2\.8"):
+    with pytest.raises(InvalidArgumentError, match=r"2\.5\.zarr is in layout 2\.5, .* not in 2\.8"):
         compare(l2a_folder, twins["2.5"], layout="2.8", values=False, costs=False)
 
 
 def test_what_is_no_source(l2a_folder: Path) -> None:
-    with pytest.raises(InvalidArgument, match="int is neither a path"):
+    with pytest.raises(InvalidArgumentError, match="int is neither a path"):
         compare(l2a_folder, 7)  # type: ignore[arg-type]
 
 
@@ -212,13 +213,13 @@ def test_progress(l2a_folder: Path, twins: dict[str, Path]) -> None:
 
 
 def test_bad_sources(l2a_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingFile, match="nothing"):
+    with pytest.raises(MissingFileError, match="nothing"):
         compare(l2a_folder, tmp_path / "nothing.zarr")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InvalidArgument, match="neither a SAFE"):
+    with pytest.raises(InvalidArgumentError, match="neither a SAFE"):
         compare(l2a_folder, tmp_path / "folder")
     xr.Dataset({"a": 1}).to_zarr(tmp_path / "other.zarr", zarr_format=2, consolidated=True)
-    with pytest.raises(InvalidArgument, match="layout of the Zarr is not known"):
+    with pytest.raises(InvalidArgumentError, match="layout of the Zarr is not known"):
         compare(l2a_folder, tmp_path / "other.zarr")
 
 

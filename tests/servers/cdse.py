@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from servers.background import Background, Handler
+from tests.servers.background import Background, Handler
 
 if TYPE_CHECKING:
     from pathlib import Path

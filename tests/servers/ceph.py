@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 
-from servers.background import Program, free_port
+from tests.servers.background import Program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from servers.background import Program, free_port
+from tests.servers.background import Program, free_port
 
 
 def program(name: str) -> str:

@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
-from servers.background import Background, Handler
+from tests.servers.background import Background, Handler
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "proxy-connection", "te", "upgrade"}
 _PIECE = 1 << 16

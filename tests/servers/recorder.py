@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servers.background import Background, Handler
+from tests.servers.background import Background, Handler
 
 
 @dataclass(frozen=True)

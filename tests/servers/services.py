@@ -17,11 +17,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import xarray as xr
 
-from servers.cdse import Cdse, Listed
-from servers.programs import rclone_s3, rustac
-from servers.proxy import Proxy
+from tests.servers.cdse import Cdse, Listed
+from tests.servers.programs import rclone_s3, rustac
+from tests.servers.proxy import Proxy
 from xarray_safe.sample import Spec, write
-from xarray_safe.sample.product import pack
+from xarray_safe.sample.sentinel2.product import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,47 +11,47 @@ from typing import TYPE_CHECKING
 
 from xarray_safe.access.errors import (
     AccessError,
-    DiskFull,
-    LoginFailed,
-    ProductOffline,
-    QuotaReached,
-    ServerFailed,
-    TwoFactorNeeded,
-    UnknownProduct,
+    DiskFullError,
+    LoginFailedError,
+    ProductOfflineError,
+    QuotaReachedError,
+    ServerFailedError,
+    TwoFactorNeededError,
+    UnknownProductError,
 )
 
 if TYPE_CHECKING:
-    from xarray_safe.access.catalogue import ProductInfo
     from xarray_safe.access.cdse import CDSE, Endpoints
-    from xarray_safe.access.eopf import SampleService, Twin
+    from xarray_safe.access.http import Limits
+    from xarray_safe.access.odata import ProductInfo
+    from xarray_safe.access.sample_service import SampleService, Twin
     from xarray_safe.access.sizes import size
-    from xarray_safe.access.web import Limits
 
 __all__ = [
     "CDSE",
     "AccessError",
-    "DiskFull",
+    "DiskFullError",
     "Endpoints",
     "Limits",
-    "LoginFailed",
+    "LoginFailedError",
     "ProductInfo",
-    "ProductOffline",
-    "QuotaReached",
+    "ProductOfflineError",
+    "QuotaReachedError",
     "SampleService",
-    "ServerFailed",
+    "ServerFailedError",
     "Twin",
-    "TwoFactorNeeded",
-    "UnknownProduct",
+    "TwoFactorNeededError",
+    "UnknownProductError",
     "size",
 ]
 
 _HOMES = {
     "CDSE": "cdse",
     "Endpoints": "cdse",
-    "Limits": "web",
-    "ProductInfo": "catalogue",
-    "SampleService": "eopf",
-    "Twin": "eopf",
+    "Limits": "http",
+    "ProductInfo": "odata",
+    "SampleService": "sample_service",
+    "Twin": "sample_service",
     "size": "sizes",
 }
 

@@ -11,22 +11,23 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
 
-from xarray_safe.access import catalogue, download, stac, web
+from xarray_safe.access import download, http, stac
+from xarray_safe.access import odata as catalogue
 from xarray_safe.access.credentials import Given, Secret, find_s3_keys, secret_totp
-from xarray_safe.access.errors import AccessError, ProductOffline, UnknownProduct
-from xarray_safe.access.hosts import Hosts
+from xarray_safe.access.errors import AccessError, ProductOfflineError, UnknownProductError
+from xarray_safe.access.http import Limits
 from xarray_safe.access.session import LoginSession
 from xarray_safe.access.storage import StorageOptions, s3_options
 from xarray_safe.access.tokens import TokenStore
-from xarray_safe.access.web import Limits
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.net.trust import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from requests import Response
 
-    from xarray_safe.access.catalogue import ProductInfo
+    from xarray_safe.access.odata import ProductInfo
 
 _CLIENT = "cdse-public"
 _CONNECTIONS = 4
@@ -142,7 +143,7 @@ class CDSE:
             Hosts(self.endpoints.hosts),
             self.limits,
         )
-        self._plain = web.PlainSession()
+        self._plain = http.PlainSession()
         self._slots = threading.BoundedSemaphore(_CONNECTIONS)
 
     def login(self) -> str:
@@ -150,7 +151,7 @@ class CDSE:
 
         Raises
         ------
-        LoginFailed, TwoFactorNeeded
+        LoginFailedError, TwoFactorNeededError
             There is no login, or it is refused.
         """
         return self._session.login()
@@ -171,17 +172,17 @@ class CDSE:
 
         Raises
         ------
-        UnknownProduct
+        UnknownProductError
             There is none of this name.
         """
         if via == "odata":
             return catalogue.find(self._plain, self.endpoints.odata, name, self.limits)
         if via != "stac":
-            raise InvalidArgument(f'via={via!r} is neither "odata" nor "stac".')
+            raise InvalidArgumentError(f'via={via!r} is neither "odata" nor "stac".')
         wanted = catalogue.product_name(name)
         items = stac.search(self.endpoints.stac, self.limits, ids=[wanted], collections=_collections(wanted), limit=2)
         if not items:
-            raise UnknownProduct(f"The STAC catalogue has no product {wanted}. Check the name, or ask via OData.")
+            raise UnknownProductError(f"The STAC catalogue has no product {wanted}. Check the name, or ask via OData.")
         return stac.info(items[0])
 
     def search(
@@ -245,7 +246,7 @@ class CDSE:
 
         Raises
         ------
-        LoginFailed
+        LoginFailedError
             There are no S3 keys. (They are not those of the login; the error says where they are made.)
         """
         return s3_options(self.endpoints.s3, self.endpoints.region, find_s3_keys(self._s3[0], self._s3[1]))
@@ -281,9 +282,9 @@ class CDSE:
 
         Raises
         ------
-        UnknownProduct, ProductOffline, QuotaReached, DiskFull, LoginFailed, ServerFailed
+        UnknownProductError, ProductOfflineError, QuotaReachedError, DiskFullError, LoginFailedError, ServerFailedError
             It cannot be had.
-        CorruptFile
+        CorruptFileError
             What came is damaged; it is deleted.
         """
         wanted = name if isinstance(name, str) else name.name
@@ -293,7 +294,7 @@ class CDSE:
             return there
         info = self.find(name) if isinstance(name, str) else name
         if info.online is False:
-            raise ProductOffline(
+            raise ProductOfflineError(
                 f"{info.name} is offline: it lies on tape. Order it on https://browser.dataspace.copernicus.eu and "
                 "come back when it is there."
             )
@@ -330,7 +331,7 @@ class CDSE:
 
     def __repr__(self) -> str:
         """Name the service; no more."""
-        return f"CDSE({web.host_of(self.endpoints.odata)!r})"
+        return f"CDSE({http.host_of(self.endpoints.odata)!r})"
 
     def __reduce__(self) -> NoReturn:
         """Refuse: a login must not be written to disk or sent elsewhere."""

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xarray_safe.access.errors import LoginFailed
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.access.errors import LoginFailedError
+from xarray_safe.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ class Given:
 
         Raises
         ------
-        LoginFailed
+        LoginFailedError
             There is none, and no terminal to ask in.
         """
         username = self.known_username()
@@ -87,7 +87,7 @@ class Given:
             return Credentials(username, password, totp)
         if self.prompt and sys.stdin is not None and sys.stdin.isatty():
             return _ask(username, totp)
-        raise LoginFailed(
+        raise LoginFailedError(
             "No login for the Copernicus Data Space: set CDSE_USERNAME and CDSE_PASSWORD, put 'machine "
             f"{self.hosts[0]} login … password …' into ~/.netrc, give username= and password=, or run "
             "'xarray-safe login' in a terminal."
@@ -102,7 +102,7 @@ class Given:
             reason = error.msg if isinstance(error, netrc.NetrcParseError) else error.strerror
             if "'" in str(reason):  # the parser quotes the token that it stumbled over, which may be a password
                 reason = "a line in it is broken"
-            raise LoginFailed(f"~/.netrc cannot be used: {reason}") from None
+            raise LoginFailedError(f"~/.netrc cannot be used: {reason}") from None
         for host in self.hosts:
             entry = file.hosts.get(host)
             if entry and entry[2] and username in (None, entry[0]):
@@ -123,13 +123,13 @@ def find_s3_keys(key: Secret | None, secret: Secret | None) -> S3Keys:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         Only one of the two was given.
-    LoginFailed
+    LoginFailedError
         There are none.
     """
     if bool(key) != bool(secret):
-        raise InvalidArgument("S3 keys come in pairs: give s3_key and s3_secret, or neither.")
+        raise InvalidArgumentError("S3 keys come in pairs: give s3_key and s3_secret, or neither.")
     if key and secret:
         return S3Keys(key, secret)
     for first, second in (
@@ -139,7 +139,7 @@ def find_s3_keys(key: Secret | None, secret: Secret | None) -> S3Keys:
         found, hidden = os.environ.get(first), os.environ.get(second)
         if found and hidden:
             return S3Keys(Secret(found), Secret(hidden))
-    raise LoginFailed(
+    raise LoginFailedError(
         "No S3 keys for eodata: make a pair on https://eodata-s3keysmanager.dataspace.copernicus.eu and set "
         "CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or give "
         "s3_key= and s3_secret=."
@@ -164,7 +164,7 @@ def _ask(username: str | None, totp: Secret | Callable[[], str] | None) -> Crede
         password = Secret(getpass.getpass(f"Password of {username}: "))
         totp = totp or _secret(getpass.getpass("Code of the second factor (empty if you have none): ").strip())
     except EOFError:
-        raise LoginFailed("No login was typed in.") from None
+        raise LoginFailedError("No login was typed in.") from None
     if not username or not password.value:
-        raise LoginFailed("No login was typed in.")
+        raise LoginFailedError("No login was typed in.")
     return Credentials(username, password, totp)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 import blake3
 from filelock import FileLock, Timeout
 
-from xarray_safe.access import manifest
-from xarray_safe.access.errors import AccessError, DiskFull
+from xarray_safe.access.errors import AccessError, DiskFullError
 from xarray_safe.access.transfer import Transfer
 from xarray_safe.archive import open_archive
-from xarray_safe.errors import CorruptFile, SafeError
+from xarray_safe.archive import verify as manifest
+from xarray_safe.errors import CorruptFileError, SafeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from xarray_safe.access.catalogue import ProductInfo
+    from xarray_safe.access.http import Limits
+    from xarray_safe.access.odata import ProductInfo
     from xarray_safe.access.transfer import Ask
-    from xarray_safe.access.web import Limits
 
 _SHOWN = 5
 """Damaged files that an error names."""
@@ -41,7 +41,7 @@ def existing(target: Path) -> Path | None:
 
     Raises
     ------
-    CorruptFile, NotASafe
+    CorruptFileError, NotASafeError
         Something of its name is there, but it is no whole product (another program's work: ours is renamed only
         when it is whole).
     """
@@ -78,7 +78,7 @@ def download(
 
     Raises
     ------
-    CorruptFile
+    CorruptFileError
         What came is not what the catalogue or the manifest says; it is deleted.
     AccessError
         One of its children.
@@ -146,7 +146,7 @@ def _check_room(info: ProductInfo, part: Path) -> None:
     missing = info.size - (part.stat().st_size if part.is_file() else 0)
     free = shutil.disk_usage(part.parent).free
     if missing > free:
-        raise DiskFull(
+        raise DiskFullError(
             f"{info.name} needs {missing / 1e9:.2f} GB more in {part.parent}, where {free / 1e9:.2f} GB are free."
         )
 
@@ -156,7 +156,7 @@ def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
     method = next((name for name in ("BLAKE3", "MD5") if name in info.checksums), None)
     if method is None:
         if info.size is not None and size != info.size:
-            raise CorruptFile(
+            raise CorruptFileError(
                 f"{info.name}: {size} bytes came, the catalogue says {info.size}. They are deleted; get it again."
             )
         return
@@ -165,7 +165,7 @@ def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
         while piece := file.read(1 << 22):
             hasher.update(piece)
     if hasher.hexdigest() != info.checksums[method]:
-        raise CorruptFile(
+        raise CorruptFileError(
             f"{info.name}: what came ({size} bytes) has not the {method} that the catalogue gives.{_culprits(part)} "
             "It is deleted; get it again."
         )
@@ -192,7 +192,7 @@ def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
 
         report = manifest.check(part, count)
     if report.problems:
-        raise CorruptFile(
+        raise CorruptFileError(
             f"{info.name}: {len(report.problems)} of {report.files} files are not as the manifest says: "
             f"{_list(report.problems)}. It is deleted; get it again."
         )

@@ -9,29 +9,29 @@ class AccessError(SafeError, OSError):
     """A product could not be found or fetched."""
 
 
-class LoginFailed(AccessError, PermissionError):
+class LoginFailedError(AccessError, PermissionError):
     """There are no credentials, or the server does not accept them."""
 
 
-class TwoFactorNeeded(LoginFailed):
+class TwoFactorNeededError(LoginFailedError):
     """The account has two-factor authentication, and no code (or a wrong one) was given."""
 
 
-class UnknownProduct(AccessError, LookupError):
+class UnknownProductError(AccessError, LookupError):
     """The catalogue has no product of this name."""
 
 
-class ProductOffline(AccessError):
+class ProductOfflineError(AccessError):
     """The product is known but lies on tape; it must be ordered before it can be fetched."""
 
 
-class QuotaReached(AccessError):
+class QuotaReachedError(AccessError):
     """The server answered 429 for longer than we are willing to wait."""
 
 
-class ServerFailed(AccessError, ConnectionError):
+class ServerFailedError(AccessError, ConnectionError):
     """A server cannot be reached, breaks off, or answers nonsense, and trying again did not help."""
 
 
-class DiskFull(AccessError):
+class DiskFullError(AccessError):
     """There is no room for the product."""

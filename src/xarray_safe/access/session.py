@@ -17,11 +17,17 @@ import requests
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
-from xarray_safe.access import web
-from xarray_safe.access.errors import AccessError, LoginFailed, QuotaReached, ServerFailed, TwoFactorNeeded
-from xarray_safe.access.hosts import AllowListed, Bearer, Hosts, NoAuth
+from xarray_safe.access import http
+from xarray_safe.access.errors import (
+    AccessError,
+    LoginFailedError,
+    QuotaReachedError,
+    ServerFailedError,
+    TwoFactorNeededError,
+)
 from xarray_safe.access.tokens import Token
 from xarray_safe.errors import SafeWarning
+from xarray_safe.net.trust import AllowListed, Bearer, Hosts, NoAuth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +35,8 @@ if TYPE_CHECKING:
     from requests import Response
 
     from xarray_safe.access.credentials import Given
+    from xarray_safe.access.http import Limits
     from xarray_safe.access.tokens import TokenStore
-    from xarray_safe.access.web import Limits
 
 
 class _Client(AllowListed, OAuth2Session):
@@ -38,7 +44,7 @@ class _Client(AllowListed, OAuth2Session):
 
     def __init__(self, endpoint: str, client: str, hosts: Hosts, check: Callable[[Response], Response]) -> None:
         super().__init__(client_id=client, token_endpoint=endpoint, token_endpoint_auth_method="none")
-        web.prepare(self)
+        http.prepare(self)
         self.hosts = hosts
         self.auth = NoAuth()
         for kind in ("access_token_response", "refresh_token_response"):
@@ -79,11 +85,11 @@ class LoginSession:
         self._client = _Client(endpoint, client, hosts, self._check)
         self._lock = threading.Lock()
         self._token: Token | None = None
-        self._refused: LoginFailed | None = None
+        self._refused: LoginFailedError | None = None
 
     def __repr__(self) -> str:
         """Name the server; no more."""
-        return f"LoginSession({web.host_of(self._endpoint)!r})"
+        return f"LoginSession({http.host_of(self._endpoint)!r})"
 
     def __reduce__(self) -> NoReturn:
         """Refuse: a login must not be written to disk or sent elsewhere."""
@@ -101,13 +107,13 @@ class LoginSession:
 
         Raises
         ------
-        LoginFailed
+        LoginFailedError
             There is no login, it is refused, or the server does not accept a token that it has just given.
         """
         token = self.token()
         for last in (False, True):
             auth = Bearer(token, self._hosts)
-            response = web.send(
+            response = http.send(
                 self._client, method, url, limits=self._limits, auth=auth, headers=headers, params=params
             )
             if response.status_code != 401 or not self._hosts.allow(response.url):
@@ -115,8 +121,8 @@ class LoginSession:
             response.close()
             if not last:
                 token = self.token(rejected=token)
-        raise LoginFailed(
-            f"{web.host_of(url)} does not accept the token that it was given a moment ago (status 401). "
+        raise LoginFailedError(
+            f"{http.host_of(url)} does not accept the token that it was given a moment ago (status 401). "
             "Does the account have access to these data?"
         )
 
@@ -217,18 +223,18 @@ class LoginSession:
             kind, said = str(error.error), str(error.description or "").lower()
         if kind != "invalid_grant":
             kind = re.sub(r"[^a-z_]", "", kind)[:40]
-            raise ServerFailed(f"{web.host_of(self._endpoint)} does not take our way to log in ({kind}).")
+            raise ServerFailedError(f"{http.host_of(self._endpoint)} does not take our way to log in ({kind}).")
         self._refused = self._refusal(credentials.username, said, with_code=bool(code))
         raise self._refused
 
-    def _refusal(self, username: str, said: str, *, with_code: bool) -> LoginFailed:
+    def _refusal(self, username: str, said: str, *, with_code: bool) -> LoginFailedError:
         """Give the error for a refused login; of a missing second factor, the server may not say a word."""
         if "not fully set up" in said or "required action" in said:
-            return LoginFailed(
+            return LoginFailedError(
                 "The account is not ready: log in once on https://dataspace.copernicus.eu and do what is asked there."
             )
         if any(word in said for word in ("otp", "2fa", "two-factor", "second factor")):
-            return TwoFactorNeeded(
+            return TwoFactorNeededError(
                 f"The account {username!r} has two-factor authentication: "
                 + ("the code was wrong or has expired" if with_code else "give the code as totp= or CDSE_TOTP")
                 + ", which must be of this very minute."
@@ -236,8 +242,8 @@ class LoginSession:
         hint = "the code of the second factor was wrong or has expired"
         if not with_code:
             hint = "the account has two-factor authentication and needs its code, too (totp= or CDSE_TOTP)"
-        return LoginFailed(
-            f"{web.host_of(self._endpoint)} refuses the login of {username!r}: user name or password is "
+        return LoginFailedError(
+            f"{http.host_of(self._endpoint)} refuses the login of {username!r}: user name or password is "
             f"wrong, or {hint}."
         )
 
@@ -258,14 +264,18 @@ class LoginSession:
             except requests.ConnectionError as error:
                 failures += 1
                 if failures >= self._limits.tries:
-                    raise web.unreachable(self._endpoint, error, failures) from None
+                    raise http.unreachable(self._endpoint, error, failures) from None
                 time.sleep(self._limits.backoff(failures))
             except requests.HTTPError as error:
-                raise ServerFailed(f"{web.host_of(self._endpoint)} gives no token: status {_status(error)}.") from None
+                raise ServerFailedError(
+                    f"{http.host_of(self._endpoint)} gives no token: status {_status(error)}."
+                ) from None
             except requests.RequestException as error:
-                raise web.unreachable(self._endpoint, error, failures + 1) from None
+                raise http.unreachable(self._endpoint, error, failures + 1) from None
             except ValueError:
-                raise ServerFailed(f"{web.host_of(self._endpoint)} gives no token, and nothing that we know.") from None
+                raise ServerFailedError(
+                    f"{http.host_of(self._endpoint)} gives no token, and nothing that we know."
+                ) from None
             else:
                 return _token(got, username, asked)
 
@@ -283,14 +293,14 @@ class LoginSession:
 
     def _check(self, response: Response) -> Response:
         """Look at an answer before Authlib does: read it in limited time, sort out what is none."""
-        host = web.host_of(self._endpoint)
+        host = http.host_of(self._endpoint)
         if response.status_code == 429:
-            raise QuotaReached(f"{host}: too many logins or refreshes (429). Wait some minutes, or up to an hour.")
+            raise QuotaReachedError(f"{host}: too many logins or refreshes (429). Wait some minutes, or up to an hour.")
         if response.status_code >= 500:
             raise requests.ConnectionError(f"status {response.status_code}")
         if response.is_redirect:  # the form with the password in it must not follow
-            raise ServerFailed(f"{host} redirects a login elsewhere; credentials do not go there.")
-        response._content = web.read_all(response, self._limits)
+            raise ServerFailedError(f"{host} redirects a login elsewhere; credentials do not go there.")
+        response._content = http.read_all(response, self._limits)
         return response
 
     def _end(self, token: Token) -> None:
@@ -298,7 +308,7 @@ class LoginSession:
         url = self._endpoint.rpartition("/")[0] + "/logout"
         form = {"client_id": str(self._client.client_id), "refresh_token": token.refresh}
         with contextlib.suppress(AccessError):
-            web.get(self._client, url, limits=self._limits, method="POST", data=form, redirect=False)
+            http.get(self._client, url, limits=self._limits, method="POST", data=form, redirect=False)
 
 
 def _status(error: requests.HTTPError) -> int | None:
@@ -317,4 +327,4 @@ def _token(got: Mapping[str, Any], username: str, asked: float) -> Token:
             life,
         )
     except (KeyError, TypeError, ValueError):
-        raise ServerFailed("The identity server gives a token without what belongs to one.") from None
+        raise ServerFailedError("The identity server gives a token without what belongs to one.") from None

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from xarray_safe.access import web
-from xarray_safe.access.errors import AccessError, ServerFailed, UnknownProduct
-from xarray_safe.access.web import Limits
-from xarray_safe.archive.remote_urls import bare
-from xarray_safe.errors import InvalidArgument, MissingFile
+from xarray_safe.access import http as web
+from xarray_safe.access.errors import AccessError, ServerFailedError, UnknownProductError
+from xarray_safe.access.http import Limits
+from xarray_safe.errors import InvalidArgumentError, MissingFileError
+from xarray_safe.net.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,11 +41,11 @@ def size(
 
     Raises
     ------
-    UnknownProduct
+    UnknownProductError
         There is nothing.
     AccessError
         The server cannot be reached, or cannot list.
-    MissingFile
+    MissingFileError
         There is nothing at a local path.
 
     Examples
@@ -63,14 +63,16 @@ def size(
     if scheme[1].lower() in ("s3", "s3a"):
         bucket, _, key = text[scheme.end() :].partition("/")
         return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), bare(text))
-    raise InvalidArgument(f"{bare(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://.")
+    raise InvalidArgumentError(
+        f"{bare(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://."
+    )
 
 
 def _local(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     if not path.is_dir():
-        raise MissingFile(f"{path} does not exist")
+        raise MissingFileError(f"{path} does not exist")
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
@@ -81,14 +83,14 @@ def _https(url: str, limits: Limits) -> int:
     last = parts.path.rstrip("/").rpartition("/")[2].lower()
     if last.endswith((".safe", ".zarr", ".sen3")) or url.endswith("/"):
         if not key:
-            raise InvalidArgument(f"{bare(url)} names no product.")
+            raise InvalidArgumentError(f"{bare(url)} names no product.")
         options = {"anon": True, "client_kwargs": {"endpoint_url": f"{parts.scheme}://{parts.netloc}"}}
         return _listed(bucket, key, s3_store(bucket, options, limits), bare(url))
     with web.PlainSession() as session:
         with web.send(session, "HEAD", url, limits=limits) as response:
             length = response.headers.get("Content-Length", "")
             if response.status_code == 404:
-                raise UnknownProduct(f"{bare(url)}: there is nothing.")
+                raise UnknownProductError(f"{bare(url)}: there is nothing.")
             if response.status_code == 200 and length.isdecimal():
                 return int(length)
         with web.send(session, "GET", url, limits=limits, headers={"Range": "bytes=0-0"}) as response:
@@ -148,19 +150,19 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
 
     key = key.strip("/")
     if not bucket or not key:
-        raise InvalidArgument(f"{url} names a bucket, not a product.")
+        raise InvalidArgumentError(f"{url} names a bucket, not a product.")
     total = count = 0
     try:
         for page in store.list(prefix=key):
             total += sum(int(found["size"]) for found in page)
             count += len(page)
             if count > _MOST_OBJECTS:
-                raise ServerFailed(f"{url}: the list does not come to an end.")
+                raise ServerFailedError(f"{url}: the list does not come to an end.")
         if count:
             return total
         return int(store.head(key)["size"])
     except FileNotFoundError:
-        raise UnknownProduct(f"{bare(url)}: there is nothing.") from None
+        raise UnknownProductError(f"{bare(url)}: there is nothing.") from None
     except PermissionError:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:

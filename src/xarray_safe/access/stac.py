@@ -12,17 +12,17 @@ from pystac import STACError
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
-from xarray_safe.access import web
-from xarray_safe.access.catalogue import ProductInfo
-from xarray_safe.access.errors import ServerFailed, UnknownProduct
-from xarray_safe.errors import InvalidArgument, SafeError
+from xarray_safe.access import http as web
+from xarray_safe.access.errors import ServerFailedError, UnknownProductError
+from xarray_safe.access.odata import ProductInfo
+from xarray_safe.errors import InvalidArgumentError, SafeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pystac
 
-    from xarray_safe.access.web import Limits
+    from xarray_safe.access.http import Limits
 
 _PAGES = 1000
 """Requests at the most for one search; a catalogue may go on with empty pages for ever."""
@@ -52,7 +52,7 @@ class _LimitedIO(StacApiIO):
         """Send one request and give the text of its answer."""
         self._left -= 1
         if self._left < 0:
-            raise ServerFailed(f"{web.host_of(href)}: the search does not come to an end.")
+            raise ServerFailedError(f"{web.host_of(href)}: the search does not come to an end.")
         post = (method or "GET").upper() == "POST"
         response, body = web.get(
             self.session,
@@ -64,7 +64,7 @@ class _LimitedIO(StacApiIO):
             json=parameters if post else None,
         )
         if response.status_code == 404:
-            raise UnknownProduct(f"{web.host_of(href)} has nothing there: {response.url.partition('?')[0]}")
+            raise UnknownProductError(f"{web.host_of(href)} has nothing there: {response.url.partition('?')[0]}")
         web.get_json(response, body, "a search")
         return body.decode("utf-8", "replace")
 
@@ -72,7 +72,7 @@ class _LimitedIO(StacApiIO):
         """Read a link, which must lead to the web."""
         href = str(getattr(source, "href", source))
         if not href.startswith(("https://", "http://")):
-            raise ServerFailed(f"The catalogue links to something that is not in the web: {href[:200]!r}.")
+            raise ServerFailedError(f"The catalogue links to something that is not in the web: {href[:200]!r}.")
         return super().read_text(source, *args, **kwargs)
 
 
@@ -108,11 +108,11 @@ def search(
         The catalogue cannot be reached, or does not understand the search.
     """
     if bbox is not None and (len(bbox) != 4 or bbox[1] > bbox[3]):
-        raise InvalidArgument(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
+        raise InvalidArgumentError(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
     if bbox is not None and intersects is not None:
-        raise InvalidArgument("Give either bbox or intersects.")
+        raise InvalidArgumentError("Give either bbox or intersects.")
     if limit < 1:
-        raise InvalidArgument(f"limit={limit}: at least one must be wanted.")
+        raise InvalidArgumentError(f"limit={limit}: at least one must be wanted.")
     try:
         client = pystac_client.Client.open(url, stac_io=_LimitedIO(limits))
         query = None
@@ -135,7 +135,9 @@ def search(
     except SafeError:
         raise
     except (APIError, STACError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
-        raise ServerFailed(f"{web.host_of(url)} gives no STAC that we understand ({type(error).__name__}).") from None
+        raise ServerFailedError(
+            f"{web.host_of(url)} gives no STAC that we understand ({type(error).__name__})."
+        ) from None
     return items
 
 
@@ -144,7 +146,7 @@ def _prepared(client: pystac_client.Client, **arguments: Any) -> pystac_client.I
     try:
         return client.search(**arguments)
     except Exception as error:  # pystac-client raises Exception itself
-        raise InvalidArgument(f"The search makes no sense: {error}") from None
+        raise InvalidArgumentError(f"The search makes no sense: {error}") from None
 
 
 def _check_collections(client: pystac_client.Client, collections: Sequence[str]) -> None:
@@ -153,7 +155,7 @@ def _check_collections(client: pystac_client.Client, collections: Sequence[str])
     for name in collections:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:10]
-            raise UnknownProduct(f"The catalogue has no collection {name}; it has {', '.join(near)}.")
+            raise UnknownProductError(f"The catalogue has no collection {name}; it has {', '.join(near)}.")
 
 
 def _cover(item: pystac.Item) -> float:
@@ -166,7 +168,7 @@ def info(item: pystac.Item) -> ProductInfo:
     assets = [asset.to_dict() for asset in item.assets.values()]
     path = next((found[1] for asset in assets for href in _hrefs(asset) if (found := _S3.match(href))), None)
     if path is None:
-        raise ServerFailed(f"The catalogue does not say where {item.id} lies in the object store.")
+        raise ServerFailedError(f"The catalogue does not say where {item.id} lies in the object store.")
     product = next((asset for asset in assets for href in _hrefs(asset) if _ODATA.search(href)), {})
     identity = next((found[1] for href in _hrefs(product) if (found := _ODATA.search(href))), None)
     checksum = str(product.get("file:checksum") or "").lower()

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import requests
 
-from xarray_safe.access import web
-from xarray_safe.access.errors import AccessError, DiskFull, LoginFailed, ProductOffline, ServerFailed, UnknownProduct
+from xarray_safe.access import http
+from xarray_safe.access.errors import (
+    AccessError,
+    DiskFullError,
+    LoginFailedError,
+    ProductOfflineError,
+    ServerFailedError,
+    UnknownProductError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-    from xarray_safe.access.web import Limits
+    from xarray_safe.access.http import Limits
 
 _PIECE = 1 << 18
 _PROGRESS = 1 << 16
@@ -99,11 +106,11 @@ class Transfer:
             try:
                 if self._attempt(have):
                     return self._size()
-                problem: Exception = ServerFailed("it ends too early")
+                problem: Exception = ServerFailedError("it ends too early")
             except _Restart:
                 self.forget()
-                problem = ServerFailed("it is not the same any more, or cannot be gone on with")
-            except web.NETWORK_ERRORS as error:
+                problem = ServerFailedError("it is not the same any more, or cannot be gone on with")
+            except http.NETWORK_ERRORS as error:
                 if isinstance(error, AccessError):
                     raise
                 problem = error
@@ -111,7 +118,7 @@ class Transfer:
             failures = 0 if have >= best + _PROGRESS else failures + 1
             best = max(best, have)
             if failures >= self._limits.tries:
-                raise ServerFailed(
+                raise ServerFailedError(
                     f"{self._what}: the download broke off {failures} times in a row without getting on "
                     f"({type(problem).__name__}), at byte {have} of {self._known.total or '?'}. "
                     "Ask again later; it goes on from there."
@@ -151,7 +158,7 @@ class Transfer:
         if status not in (200, 206):
             raise _refusal(response, self._what)
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise ServerFailed(f"{self._what}: {web.host_of(response.url)} compresses the download, unasked.")
+            raise ServerFailedError(f"{self._what}: {http.host_of(response.url)} compresses the download, unasked.")
         length = response.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
         if status == 200:
@@ -239,17 +246,19 @@ def _version(response: Response) -> str | None:
 
 def _refusal(response: Response, what: str) -> AccessError:
     """Give the error for an answer that is no download."""
-    host, status, said = web.host_of(response.url), response.status_code, web.message_of(response)
+    host, status, said = http.host_of(response.url), response.status_code, http.message_of(response)
     if status == 401:
-        return LoginFailed(f"{what}: {host} gives it to nobody without a login (status 401){said}")
+        return LoginFailedError(f"{what}: {host} gives it to nobody without a login (status 401){said}")
     if status == 403:
         return AccessError(f"{what}: {host} does not give it to this account (status 403){said}")
     if status in (202, 410) or "offline" in said.lower():
-        return ProductOffline(
+        return ProductOfflineError(
             f"{what} is offline (status {status}){said}. Order it on https://browser.dataspace.copernicus.eu."
         )
     if status == 404:
-        return UnknownProduct(f"{what}: {host} does not have it (status 404){said}. Look it up in the catalogue again.")
+        return UnknownProductError(
+            f"{what}: {host} does not have it (status 404){said}. Look it up in the catalogue again."
+        )
     return AccessError(f"{what}: {host} answers with status {status}{said}")
 
 
@@ -262,5 +271,5 @@ def _disk(what: str) -> Iterator[None]:
         if isinstance(error, requests.RequestException):
             raise
         if error.errno in _FULL:
-            raise DiskFull(f"{what}: the disk is full; make room and ask again, it goes on from there.") from None
+            raise DiskFullError(f"{what}: the disk is full; make room and ask again, it goes on from there.") from None
         raise AccessError(f"{what} cannot be written to {error.filename or 'the disk'} ({error.strerror}).") from None

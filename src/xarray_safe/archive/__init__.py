@@ -7,6 +7,6 @@
 from __future__ import annotations
 
 from xarray_safe.archive.base import Archive
-from xarray_safe.archive.doors import guess, open_archive
+from xarray_safe.archive.open import guess, open_archive
 
 __all__ = ["Archive", "guess", "open_archive"]

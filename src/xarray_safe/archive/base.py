@@ -7,18 +7,17 @@ import itertools
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from xarray_safe.archive.listing import Listing
-from xarray_safe.errors import CorruptFile, InvalidArgument, MissingFile
+from xarray_safe.archive.names import Listing
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-Request = tuple[str, int, int | None]
-"""A range of bytes of a file: name, start, stop (None: the end)."""
+    from xarray_safe.archive.files import Request
 
 
 class Archive:
-    """The files of one product; implements `xarray_safe.mapping.Files`.
+    """The files of one product; implements `files.Files`.
 
     An archive holds no handle: every read opens, reads and closes (3 µs on a local disk). So there is nothing
     to leak, any number of threads may read, it survives fork, pickles as a path, and one may go on reading
@@ -87,15 +86,15 @@ class Archive:
 
         Raises
         ------
-        MissingFile
+        MissingFileError
             There is no such file.
-        CorruptFile
+        CorruptFileError
             The file was cut short, changed while open, or has another checksum than the zip says (checked when
             a whole member is read).
         """
         return self.read_many([(name, start, stop)])[0]
 
-    def read_many(self, requests: list[Request]) -> list[bytes]:
+    def read_many(self, requests: Sequence[Request]) -> list[bytes]:
         """Several ranges, in the order asked for; see `read`. Remote archives fetch them at once."""
         held = self._held
         if not held:
@@ -120,7 +119,7 @@ class Archive:
     def _ahead(self, requests: Sequence[Request]) -> Iterator[None]:
         if not self.local:
             wanted = [request for request in dict.fromkeys(requests) if _within(self._held, request) is None]
-            with contextlib.suppress(MissingFile, CorruptFile):
+            with contextlib.suppress(MissingFileError, CorruptFileError):
                 self._held |= zip(wanted, self._read(wanted), strict=True)
         try:
             yield
@@ -181,11 +180,11 @@ def check_range(name: str, start: int, stop: int | None, size: int) -> tuple[int
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         Either end is negative.
     """
     if start < 0 or (stop is not None and stop < 0):
-        raise InvalidArgument(f"range {start}:{stop} of {name}: neither end may be negative")
+        raise InvalidArgumentError(f"range {start}:{stop} of {name}: neither end may be negative")
     stop = size if stop is None else min(stop, size)
     return min(start, stop), stop
 

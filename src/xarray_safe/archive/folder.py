@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from xarray_safe.archive.base import Archive, Request, by_name, check_range
+from xarray_safe.archive.base import Archive, by_name, check_range
 from xarray_safe.archive.local import LocalFile
-from xarray_safe.errors import CorruptFile, MissingFile
+from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from xarray_safe.archive.files import Request
 
 _DEPTH = 12
 """Folders inside folders that are looked into; a SAFE has five, and a link may lead round in a circle."""
@@ -43,10 +45,10 @@ class FolderArchive(Archive):
         file = self._files.get(name)
         if file is None:
             if ".." in name.replace("\\", "/").split("/"):  # names come from XML, too
-                raise MissingFile(f"{name!r} is no name of a file in {self.url}")
+                raise MissingFileError(f"{name!r} is no name of a file in {self.url}")
             try:
                 file = LocalFile.look(f"{self.url}/{name}")
-            except MissingFile as error:
+            except MissingFileError as error:
                 raise missing(name, self.url) from error
             file = self._files.setdefault(name, file)
         return file
@@ -78,14 +80,14 @@ class FolderArchive(Archive):
         """Name the folder and its manifest as it is now (without a manifest: the folder as it is now)."""
         try:
             return ("FolderArchive", *self.identity("manifest.safe"))
-        except MissingFile:
+        except MissingFileError:
             found = os.stat(self.url)
             return ("FolderArchive", self.url, found.st_mtime_ns)
 
 
-def missing(name: str, url: str) -> MissingFile:
+def missing(name: str, url: str) -> MissingFileError:
     """Give the error for a file that is not in an archive."""
-    return MissingFile(f"{name} is missing from {url}; the product is incomplete, get it again")
+    return MissingFileError(f"{name} is missing from {url}; the product is incomplete, get it again")
 
 
 def without_suffix(name: str, suffix: str) -> str:
@@ -96,7 +98,7 @@ def without_suffix(name: str, suffix: str) -> str:
 def _walk(path: str, prefix: str, depth: int) -> Iterator[str]:
     """Names of all files below a folder; links are followed."""
     if not depth:
-        raise CorruptFile(
+        raise CorruptFileError(
             f"{path}: folders lie more than {_DEPTH} deep here; if a link leads round in a circle, delete it, "
             "else get the product again"
         )

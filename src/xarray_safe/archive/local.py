@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from xarray_safe.errors import CorruptFile, MissingFile
+from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +43,7 @@ class LocalFile:
 
         Raises
         ------
-        MissingFile
+        MissingFileError
             There is none.
         """
         try:
@@ -51,9 +51,9 @@ class LocalFile:
         except PermissionError:
             raise
         except (OSError, ValueError) as error:
-            raise MissingFile(f"{path} does not exist") from error
+            raise MissingFileError(f"{path} does not exist") from error
         if not stat.S_ISREG(found.st_mode):
-            raise MissingFile(f"{path} is no regular file; open a .SAFE folder, its manifest.safe or its zip")
+            raise MissingFileError(f"{path} is no regular file; open a .SAFE folder, its manifest.safe or its zip")
         return cls(path, found.st_size, found.st_mtime_ns)
 
     def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:
@@ -69,19 +69,19 @@ class LocalFile:
 
         Raises
         ------
-        MissingFile
+        MissingFileError
             The file is gone.
-        CorruptFile
+        CorruptFileError
             It changed since it was first looked at, or cannot be read.
         """
         try:
             handle = os.open(self.path, _FLAGS)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise MissingFile(f"{self.path} was deleted or moved after it had been opened") from error
+            raise MissingFileError(f"{self.path} was deleted or moved after it had been opened") from error
         try:
             found = os.fstat(handle)
             if found.st_size != self.size or found.st_mtime_ns != self.mtime_ns:
-                raise CorruptFile(f"{self.path} was replaced or changed after it had been opened; open it again")
+                raise CorruptFileError(f"{self.path} was replaced or changed after it had been opened; open it again")
             return [_read(handle, start, stop, self.path) for start, stop in ranges]
         finally:
             os.close(handle)
@@ -95,9 +95,9 @@ def _read(handle: int, start: int, stop: int, path: str) -> bytes:
         try:
             piece = _pread(handle, min(stop - position, _MOST), position)
         except OSError as error:
-            raise CorruptFile(f"{path} cannot be read at bytes {position}:{stop} ({error.strerror})") from error
+            raise CorruptFileError(f"{path} cannot be read at bytes {position}:{stop} ({error.strerror})") from error
         if not piece:
-            raise CorruptFile(f"{path} ends at byte {position}, before byte {stop}; it is cut short, get it again")
+            raise CorruptFileError(f"{path} ends at byte {position}, before byte {stop}; it is cut short, get it again")
         pieces.append(piece)
         position += len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

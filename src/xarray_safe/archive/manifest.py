@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lxml import etree
 
-from xarray_safe.errors import CorruptFile
+from xarray_safe.errors import CorruptFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,14 +38,14 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
 
     Raises
     ------
-    CorruptFile
+    CorruptFileError
         It is no XML, or lists a file outside the product, or one file twice in different ways.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise CorruptFile(f"{url}: {MANIFEST} is no XML ({error.msg}); fetch the product again") from None
+        raise CorruptFileError(f"{url}: {MANIFEST} is no XML ({error.msg}); fetch the product again") from None
     found = {MANIFEST: Listed(len(data), "")}
     for stream in root.iterfind(".//{*}dataObject/{*}byteStream"):
         location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
@@ -53,14 +53,14 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
         if not name:
             continue
         if ".." in name.split("/") or "\\" in name or ":" in name:
-            raise CorruptFile(f"{url}: {MANIFEST} lists {name!r}, which is no name of a file of a product")
+            raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is no name of a file of a product")
         size = stream.get("size") or ""
         entry = Listed(
             int(size) if size.isdecimal() else None,
             "" if checksum is None else f"{checksum.get('checksumName', '')} {(checksum.text or '').strip()}".lower(),
         )
         if found.setdefault(name, entry) != entry and name != MANIFEST:
-            raise CorruptFile(f"{url}: {MANIFEST} lists {name} twice, differently; fetch the product again")
+            raise CorruptFileError(f"{url}: {MANIFEST} lists {name} twice, differently; fetch the product again")
     return found
 
 
@@ -69,13 +69,13 @@ def agree(listed: Mapping[str, Listed], other: Mapping[str, int | None], url: st
 
     Raises
     ------
-    CorruptFile
+    CorruptFileError
         They differ.
     """
     for name, size in other.items():
         entry = listed.get(name)
         if entry is not None and None not in (entry.size, size) and entry.size != size and name != MANIFEST:
-            raise CorruptFile(
+            raise CorruptFileError(
                 f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or "
                 "of two versions of the product"
             )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from xarray_safe.archive.remote_options import prefers_web
-from xarray_safe.archive.remote_urls import is_web
-from xarray_safe.errors import NotASafe
+from xarray_safe.archive.remote.options import prefers_web
+from xarray_safe.errors import NotASafeError
+from xarray_safe.net.urls import is_web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,16 +58,16 @@ def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
 
     Raises
     ------
-    NotASafe
+    NotASafeError
         It is something else.
     """
     try:
         found: Any = json.loads(data)
     except ValueError:
-        raise NotASafe(f"{url} is no STAC item: it is no JSON") from None
+        raise NotASafeError(f"{url} is no STAC item: it is no JSON") from None
     if not is_item(found):
         kind = found.get("type") if isinstance(found, dict) else None
-        raise NotASafe(f"{url} is no STAC item but {kind or 'another JSON'}; open one of its items")
+        raise NotASafeError(f"{url} is no STAC item but {kind or 'another JSON'}; open one of its items")
     item: dict[str, Any] = found
     return item
 
@@ -87,7 +87,7 @@ def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = ""
 
     Raises
     ------
-    NotASafe
+    NotASafeError
         None of its assets lies in a `.SAFE`.
     """
     base = _own_url(item) or base
@@ -95,7 +95,7 @@ def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = ""
     for href, size in _hrefs(item, base):
         _sort_in(found, href, size)
     if not found:
-        raise NotASafe(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
+        raise NotASafeError(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
     web = prefers_web(options)
     return max(found.values(), key=lambda place: (place.url.startswith("http") == web, not place.zip, place.files))
 

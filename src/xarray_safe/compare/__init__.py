@@ -6,16 +6,16 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote_urls import bared
+from xarray_safe.compare.costs import MeasuringFailedError, measure
 from xarray_safe.compare.differences import Differences
-from xarray_safe.compare.known import Known
-from xarray_safe.compare.measure import MeasuringFailed, measure
-from xarray_safe.compare.opening import Place, layout_in, place
-from xarray_safe.compare.pictures import true_colour
+from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
 from xarray_safe.compare.values import said
-from xarray_safe.errors import InvalidArgument, MissingElement, SafeError
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
+from xarray_safe.location import Place, layout_in, place
+from xarray_safe.net.urls import bared
 from xarray_safe.products import layout_of
+from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xarray_safe.compare.differences import Progress
 
-__all__ = ["Comparison", "Difference", "MeasuringFailed", "Side", "Step", "Values", "compare"]
+__all__ = ["Comparison", "Difference", "MeasuringFailedError", "Side", "Step", "Values", "compare"]
 
 
 def compare(
@@ -67,9 +67,9 @@ def compare(
 
     Raises
     ------
-    MissingFile
+    MissingFileError
         One of them is not there.
-    InvalidArgument
+    InvalidArgumentError
         One of them is neither format, or its layout is not known, or not the one that is asked for.
     SafeError
         What ``engine="safe"`` raises, or a Zarr cannot be opened.
@@ -126,18 +126,18 @@ def _layout(source: Place | DataTree, tree: DataTree, asked: str | None) -> str:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         None can be read, and none is asked for; or another one is.
     """
     name = source.shown if isinstance(source, Place) else "the open tree"
     try:
         found = layout_in(tree)
-    except InvalidArgument as error:
+    except InvalidArgumentError as error:
         if asked is None:
-            raise InvalidArgument(f"{name}: {error}; give layout=…, if you know it") from error
+            raise InvalidArgumentError(f"{name}: {error}; give layout=…, if you know it") from error
         return asked
     if asked not in (None, found):
-        raise InvalidArgument(f"{name} is in layout {found}, and is compared in it, not in {asked}")
+        raise InvalidArgumentError(f"{name} is in layout {found}, and is compared in it, not in {asked}")
     return found
 
 
@@ -146,11 +146,11 @@ def _tree(source: DataTree) -> DataTree:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         It is none.
     """
     if not hasattr(source, "subtree"):
-        raise InvalidArgument(f"a {type(source).__name__} is neither a path, a URL nor an open DataTree")
+        raise InvalidArgumentError(f"a {type(source).__name__} is neither a path, a URL nor an open DataTree")
     return source
 
 
@@ -174,7 +174,7 @@ def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bo
 def _summary(tree: DataTree, notes: list[str]) -> Summary:
     try:
         return summary(tree)
-    except MissingElement as error:
+    except MissingElementError as error:
         notes.append(f"no summary: {error}")
         return Summary()
 
@@ -198,6 +198,6 @@ def _size(source: Place, notes: list[str]) -> int | None:
 def _costs(source: Place, layout: str, notes: list[str]) -> tuple[Step, ...]:
     try:
         return measure(source, layout)
-    except MeasuringFailed as error:
+    except MeasuringFailedError as error:
         notes.append(f"costs not known: {bared(str(error))}")
         return error.steps

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from xarray_safe.compare.words import bytes_text, seconds_text, steps_of, title_of
+from xarray_safe.compare.format import bytes_text, seconds_text, steps_of, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.known import ITSELF, MISSING, OUTPUTS, Cut, Known
+from xarray_safe.compare.expected import ITSELF, MISSING, OUTPUTS, Cut, Known
 from xarray_safe.compare.result import Difference
 from xarray_safe.compare.values import Unreadable, differ
 

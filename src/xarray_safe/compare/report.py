@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe.compare.charts import charts
-from xarray_safe.compare.pictures import png
-from xarray_safe.compare.words import bytes_text, cost_rows, notes, reasons, steps_of, title_of
+from xarray_safe.compare.format import bytes_text, cost_rows, notes, reasons, steps_of, title_of
+from xarray_safe.quicklook import png
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:

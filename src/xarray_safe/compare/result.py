@@ -242,7 +242,7 @@ class Comparison:
 
     def __rich__(self) -> RenderableType:
         """Give tables for a terminal; needs rich."""
-        from xarray_safe.compare.table import tables
+        from xarray_safe.compare.terminal import tables
 
         return tables(self)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.archive.remote_store import words
+from xarray_safe.archive.remote.store import words
 from xarray_safe.compare.result import Values
 
 if TYPE_CHECKING:

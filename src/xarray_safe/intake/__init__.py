@@ -11,9 +11,9 @@ from xarray_safe import catalogs
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import describe, open_tree
 from xarray_safe.intake.reader import EopfTreeReader
+from xarray_safe.intake.sample import sample
 from xarray_safe.intake.source import EopfZarrSource, SafeSource
 from xarray_safe.intake.stac import catalog
-from xarray_safe.intake.twins import sample
 
 __all__ = [
     "SAFE",

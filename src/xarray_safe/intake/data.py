@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from intake.readers import datatypes
 
-from xarray_safe.intake import show
+from xarray_safe.intake import html
 from xarray_safe.intake.opening import Kind, Place, place_of, with_templates
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ class _Product:
         return entry
 
     def __repr__(self) -> str:
-        return show.text(self.place, None)
+        return html.text(self.place, None)
 
     def _repr_html_(self) -> str:
-        return show.html(self.place, None)
+        return html.html(self.place, None)
 
 
 class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]

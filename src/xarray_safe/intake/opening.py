@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -72,12 +72,12 @@ def place_of(
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         If the URL is no single path.
     """
     known = metadata or {}
     if not isinstance(url, str | os.PathLike) or not os.fspath(url):
-        raise InvalidArgument(f"{known.get('name', kind)}: a source has one path or URL, not {url!r}.")
+        raise InvalidArgumentError(f"{known.get('name', kind)}: a source has one path or URL, not {url!r}.")
     size = known.get("size")
     return Place(
         kind=kind,
@@ -118,7 +118,7 @@ def open_tree(
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         If an environment variable that the catalog names is not set, an argument makes no sense, or a Zarr has
         another layout than `eopf_version`. Before any request, but for the last.
     SafeError
@@ -156,7 +156,7 @@ def check(place: Place) -> None:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         Naming the variable where the catalog names it, else the option. Intake 2 gives None for an unset variable
         (and the text ``None`` inside a longer text), Intake 1 gives nothing.
     """
@@ -170,10 +170,10 @@ def check(place: Place) -> None:
                 if variable
                 else "an environment variable of the catalog is not set, or the option should be left out"
             )
-            raise InvalidArgument(f"{place.label} ({place.url}): storage_options{option} is empty: {why}.")
+            raise InvalidArgumentError(f"{place.label} ({place.url}): storage_options{option} is empty: {why}.")
     hollow = place.remote and any(part in ("None", "") for part in _names(place.url))
     if hollow or not place.url.strip("/"):
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"{place.label}: the URL {place.url} has an empty part: a parameter or an environment variable of the "
             f"catalog is not set."
         )
@@ -184,7 +184,7 @@ def chunks_of(chunks: object) -> Chunks:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         If it is no number, ``"auto"``, mapping of dimensions to numbers, or None.
     """
     value = chunks
@@ -201,7 +201,9 @@ def chunks_of(chunks: object) -> Chunks:
     if isinstance(value, Mapping):
         with contextlib.suppress(TypeError, ValueError):
             return {str(dimension): int(length) for dimension, length in value.items()}
-    raise InvalidArgument(f"chunks={chunks!r} is no number of pixels, 'auto', mapping such as {{'x': 1024}}, or None.")
+    raise InvalidArgumentError(
+        f"chunks={chunks!r} is no number of pixels, 'auto', mapping such as {{'x': 1024}}, or None."
+    )
 
 
 def layout_text(eopf_version: object) -> str | None:
@@ -209,7 +211,7 @@ def layout_text(eopf_version: object) -> str | None:
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         If it is unknown.
     """
     from xarray_safe.products import layout_of
@@ -291,12 +293,12 @@ def _check_layout(place: Place, wanted: str, root: DataTree) -> None:
 
     layout = layout_of_tree(root)
     if layout is None:
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"{place.label} ({place.url}): its root attributes do not say which EOPF layout it has, so that "
             f"eopf_version={wanted!r} cannot be checked; leave it out to open the Zarr as it is."
         )
     if layout != layout_of(wanted):
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"{place.label} ({place.url}) is a Zarr in layout {layout}, and a Zarr is opened as it is: give "
             f"eopf_version={layout!r} to both sources, or leave it out here."
         )

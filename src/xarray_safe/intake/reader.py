@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from intake.readers import datatypes
 from intake.readers.readers import FileReader
 
-from xarray_safe.errors import InvalidArgument
-from xarray_safe.intake import show
+from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.intake import html
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import Kind, Place, describe, layout_text, open_tree, place_of
 
@@ -85,10 +85,10 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
         )
 
     def __repr__(self) -> str:
-        return show.text(self.place, layout_text(self.kwargs.get("eopf_version")))
+        return html.text(self.place, layout_text(self.kwargs.get("eopf_version")))
 
     def _repr_html_(self) -> str:
-        return show.html(self.place, layout_text(self.kwargs.get("eopf_version")))
+        return html.html(self.place, layout_text(self.kwargs.get("eopf_version")))
 
 
 def _kind(data: object) -> Kind:
@@ -103,4 +103,6 @@ def _kind(data: object) -> Kind:
         return "SAFE"
     if name.endswith(".zarr"):
         return "Zarr"
-    raise InvalidArgument(f"{data!r} is neither a SAFE nor a Zarr; say which with xarray_safe.intake.SAFE or EopfZarr.")
+    raise InvalidArgumentError(
+        f"{data!r} is neither a SAFE nor a Zarr; say which with xarray_safe.intake.SAFE or EopfZarr."
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from intake.source.base import DataSource, Schema
 
-from xarray_safe.intake import show
+from xarray_safe.intake import html
 from xarray_safe.intake.opening import Kind, Place, describe, layout_text, open_tree, place_of, with_templates
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ class _TreeSource(DataSource):  # type: ignore[misc]
         return described
 
     def __repr__(self) -> str:
-        return show.text(self.place, layout_text(self._keywords["eopf_version"]))
+        return html.text(self.place, layout_text(self._keywords["eopf_version"]))
 
     def _repr_html_(self) -> str:
-        return show.html(self.place, layout_text(self._keywords["eopf_version"]))
+        return html.html(self.place, layout_text(self._keywords["eopf_version"]))
 
 
 class SafeSource(_TreeSource):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from intake.readers.entry import Catalog, DataDescription, ReaderDescription
 from intake.readers.user_parameters import SimpleUserParameter
 
-from xarray_safe.errors import InvalidArgument
+from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import layout_text
 from xarray_safe.intake.reader import EopfTreeReader
@@ -67,7 +67,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
 
     Raises
     ------
-    InvalidArgument
+    InvalidArgumentError
         If something is no STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
     """
     version = layout_text(eopf_version)
@@ -75,7 +75,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     for item in _items(items):
         sources = list(_sources(item))
         if not sources:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"STAC item {item['id']}: no asset leads to a .SAFE folder (a manifest.safe, or files in a folder that "
                 f"ends in .SAFE) or to a Zarr; there are: {', '.join(item['assets']) or 'none'}."
             )
@@ -85,7 +85,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
             if all(source.url != other.url for other in known):
                 known.append(source)
     if not products:
-        raise InvalidArgument("There are no STAC items to make a catalog of: the search found nothing.")
+        raise InvalidArgumentError("There are no STAC items to make a catalog of: the search found nothing.")
     result = Catalog(metadata={"description": f"{len(products)} products, SAFE and Zarr side by side"})
     result.user_parameters["endpoint"] = SimpleUserParameter(
         dtype=str, default=endpoint, description="S3 endpoint of the Copernicus Data Space"
@@ -130,7 +130,7 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
         elif items.get("type") == "Feature" and isinstance(items.get("assets"), Mapping) and items.get("id"):
             yield dict(items)
         else:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}"
             )
     elif hasattr(items, "items_as_dicts"):
@@ -142,7 +142,7 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
         for item in items:
             yield from _items(item)
     else:
-        raise InvalidArgument(f"These are no STAC items: {_short(items)}")
+        raise InvalidArgumentError(f"These are no STAC items: {_short(items)}")
 
 
 def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
@@ -226,7 +226,7 @@ def _layout(source: _Source) -> str | None:
         return None
     try:
         return layout_text(f"{found[1]}.{found[2]}")
-    except InvalidArgument:
+    except InvalidArgumentError:
         return None
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .product import write
-from .spec import Spec
+from xarray_safe.sample.sentinel2.product import write
+from xarray_safe.sample.sentinel2.spec import Spec
 
 __all__ = ["Spec", "write"]

@@ -6,9 +6,9 @@ import argparse
 import sys
 from datetime import datetime
 
-from ..errors import InvalidArgument
-from .product import write
-from .spec import Spec
+from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.sample.sentinel2.product import write
+from xarray_safe.sample.sentinel2.spec import Spec
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             unique_images=not given["quick"],
             **options,
         )
-    except InvalidArgument as error:
+    except InvalidArgumentError as error:
         parser.error(str(error))
     print(path)
     return 0

@@ -1,0 +1,185 @@
+"""The EOPF Sentinel Zarr Sample Service: the Zarr twins of products, found through its STAC, opened without tricks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from xarray_safe.access import http as web
+from xarray_safe.access import odata, stac
+from xarray_safe.access.errors import ServerFailedError, UnknownProductError
+from xarray_safe.access.http import Limits
+from xarray_safe.access.sizes import client_options, retry_config, s3_store, size
+from xarray_safe.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pystac
+    from xarray import DataTree
+    from zarr.storage import ObjectStore
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A product as Zarr.
+
+    Parameters
+    ----------
+    name
+        Of the product it was made from, without ``.SAFE``.
+    url
+        Of the Zarr, ``https://…`` (or ``s3://…``).
+    sensing
+        When sensing started (ISO 8601).
+    cloud_cover
+        In percent.
+    """
+
+    name: str
+    url: str
+    sensing: str | None = None
+    cloud_cover: float | None = None
+
+
+class SampleService:
+    """The Sample Service, which needs no login.
+
+    Parameters
+    ----------
+    url
+        Of its STAC API; by default ``XARRAY_SAFE_EOPF_STAC``, or the real one.
+    storage_options
+        Of s3fs, for places that the STAC gives as ``s3://``; anonymous by default.
+    limits
+        How long to wait, how often to try.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        storage_options: Mapping[str, Any] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.url = url or os.environ.get("XARRAY_SAFE_EOPF_STAC") or "https://stac.core.eopf.eodc.eu/"
+        self.limits = limits or Limits()
+        self._options = dict(storage_options or {"anon": True})
+
+    def __repr__(self) -> str:
+        """Name the service."""
+        return f"SampleService({web.host_of(self.url)!r})"
+
+    def find(self, name: str) -> Twin:
+        """Find the Zarr of a product.
+
+        Parameters
+        ----------
+        name
+            Of the product, with or without ``.SAFE``, or of its Zarr.
+
+        Raises
+        ------
+        UnknownProductError
+            There is none; the service has a sample of products, and keeps it for a while.
+        """
+        wanted = odata.product_name(name)
+        items = stac.search(self.url, self.limits, ids=[wanted], limit=1)
+        if not items:
+            raise UnknownProductError(f"The EOPF Sample Service has no Zarr of {wanted} (it has a changing sample).")
+        return _twin(items[0])
+
+    def search(
+        self,
+        collection: str,
+        *,
+        bbox: Sequence[float] | None = None,
+        intersects: Mapping[str, Any] | None = None,
+        datetime: str | None = None,
+        cloud_cover: float | None = None,
+        limit: int = 100,
+    ) -> list[Twin]:
+        """Search Zarrs by place, time and clouds; see `CDSE.search`."""
+        items = stac.search(
+            self.url,
+            self.limits,
+            collections=[collection],
+            bbox=bbox,
+            intersects=intersects,
+            datetime=datetime,
+            cloud_cover=cloud_cover,
+            limit=limit,
+        )
+        return [_twin(item) for item in items]
+
+    def size(self, name: str) -> int:
+        """Sum of the bytes of a product's Zarr; only lists it."""
+        return size(self.find(name).url, self._options, self.limits)
+
+    def store(self, name: str) -> ObjectStore[Any]:
+        """Give the Zarr of a product as a store, for ``xr.open_datatree(store, engine="zarr")``."""
+        return zarr_store(self.find(name).url, self._options, self.limits)
+
+    def open(self, name: str, **options: Any) -> DataTree:
+        """Open the Zarr of a product as a tree.
+
+        Parameters
+        ----------
+        name
+            See `find`.
+        **options
+            For `xarray.open_datatree`, e.g. ``chunks={}``.
+        """
+        import xarray
+
+        return xarray.open_datatree(self.store(name), engine="zarr", **options)  # type: ignore[arg-type]
+
+
+def zarr_store(
+    url: str, storage_options: Mapping[str, Any] | None = None, limits: Limits | None = None
+) -> ObjectStore[Any]:
+    """Give a Zarr in the web as a store that only reads.
+
+    Parameters
+    ----------
+    url
+        ``https://host/tenant:bucket/…/X.zarr``, or ``s3://tenant:bucket/…/X.zarr``. Names with a colon are taken as
+        they are, which botocore, and so s3fs, does not do.
+    storage_options
+        Of s3fs, for ``s3://``: endpoint and keys, or ``anon``.
+    limits
+        How long to wait, how often to try.
+    """
+    from obstore.store import HTTPStore
+    from zarr.storage import ObjectStore
+
+    limits = limits or Limits()
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https"):
+        return ObjectStore(
+            HTTPStore(url, client_options=client_options(url, limits), retry_config=retry_config(limits)),
+            read_only=True,
+        )
+    if parts.scheme in ("s3", "s3a"):
+        bucket, _, key = url.partition("://")[2].partition("/")
+        store = s3_store(bucket, storage_options or {"anon": True}, limits, unquote(key).strip("/"))
+        return ObjectStore(store, read_only=True)
+    raise InvalidArgumentError(f"{url}: a Zarr is opened from https:// or s3://.")
+
+
+def _twin(item: pystac.Item) -> Twin:
+    asset = item.assets.get("product") or next(
+        (asset for asset in item.assets.values() if asset.href.rstrip("/").endswith(".zarr")), None
+    )
+    if asset is None:
+        raise ServerFailedError(f"The Sample Service does not say where the Zarr of {item.id} lies.")
+    href = asset.href.rstrip("/")
+    if not href.startswith(("https://", "s3://", "http://")):
+        raise ServerFailedError(
+            f"The Sample Service gives a place for {item.id} that is none in the web: {href[:200]!r}."
+        )
+    cover = item.properties.get("eo:cloud_cover")
+    start = item.properties.get("start_datetime") or item.properties.get("datetime")
+    return Twin(item.id, href, str(start) if start else None, float(cover) if cover is not None else None)

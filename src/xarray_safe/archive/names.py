@@ -1,0 +1,95 @@
+"""The names of an archive's files as a tree of folders, so that a pattern only looks where it can match."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xarray_safe.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Folder = dict[str, "str | Folder"]
+"""Entries of a folder by their last name: a folder, or the full name of a file."""
+
+
+class Listing:
+    """Sorted names of files.
+
+    Parameters
+    ----------
+    names
+        POSIX paths relative to the product's folder, in any order.
+    url
+        The archive's path, for messages.
+
+    Raises
+    ------
+    CorruptFileError
+        A name is there twice, or as a file and as a folder.
+    """
+
+    def __init__(self, names: Iterable[str], url: str) -> None:
+        self.names = tuple(sorted(names))
+        self._known = frozenset(self.names)
+        if len(self._known) < len(self.names):
+            twice = next(a for a, b in zip(self.names, self.names[1:], strict=False) if a == b)
+            raise CorruptFileError(f"{url}: there are two files named {twice}; get the product again")
+        self._top: Folder = {}
+        for name in self.names:
+            *path, last = name.split("/")
+            folder = self._top
+            for part in path:
+                entry = folder.setdefault(part, {})
+                if isinstance(entry, str):
+                    raise CorruptFileError(
+                        f"{url}: {entry} is a file and also the folder of {name}; get the product again"
+                    )
+                folder = entry
+            if last in folder:
+                raise CorruptFileError(f"{url}: {name} is a file and also a folder; get the product again")
+            folder[last] = name
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return name in self._known
+
+    def find(self, pattern: str) -> list[str]:
+        """Names that match a pattern (``*``: anything but ``/``), sorted."""
+        *path, last = pattern.split("/")
+        folders = [self._top]
+        for part in path:
+            folders = [entry for folder in folders for entry in _entries(folder, part) if not isinstance(entry, str)]
+        return sorted(entry for folder in folders for entry in _entries(folder, last) if isinstance(entry, str))
+
+
+def _entries(folder: Folder, part: str) -> Iterator[str | Folder]:
+    """Entries of a folder whose last name matches one part of a pattern."""
+    if "*" not in part:
+        if part in folder:
+            yield folder[part]
+        return
+    matches = _matcher(part)
+    for name, entry in folder.items():
+        if matches(name):
+            yield entry
+
+
+def _matcher(part: str) -> Callable[[str], bool]:
+    """Give a test for one part of a pattern; several times cheaper than compiling a regular expression."""
+    head, *middle, tail = part.split("*")
+    least, end = len(head) + len(tail), len(tail)
+    inner = [piece for piece in middle if piece]
+
+    def matches(name: str) -> bool:
+        if len(name) < least or not name.startswith(head) or not name.endswith(tail):
+            return False
+        position, stop = len(head), len(name) - end
+        for piece in inner:
+            position = name.find(piece, position, stop)
+            if position < 0:
+                return False
+            position += len(piece)
+        return True
+
+    return matches

@@ -1,0 +1,243 @@
+"""Ranges from any file system that fsspec knows, and from objects that give ranges themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.archive.remote.listing import check_count, is_product
+from xarray_safe.archive.remote.store import (
+    WHOLE,
+    Answer,
+    OfProcess,
+    Ranges,
+    TryAgain,
+    Version,
+    bad_option,
+    passes,
+    too_large,
+    words,
+)
+from xarray_safe.errors import (
+    AccessDeniedError,
+    InvalidArgumentError,
+    MissingFileError,
+    RemoteFailedError,
+    SafeError,
+    UnsupportedProductError,
+)
+from xarray_safe.net.urls import bare, is_web, join_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FsspecStore:
+    """A file system of fsspec.
+
+    Sizes and versions are asked for beside each range, since such file systems do not tell them with the bytes.
+
+    Parameters
+    ----------
+    url
+        By which fsspec finds it; may be chained (``simplecache::ftp://…``).
+    options
+        Its options.
+    fs
+        The file system itself, where there is one; it is pickled in place of URL and options.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any], fs: Any = None) -> None:
+        self._url, self._options, self._given = url, dict(options), fs
+        self._fs = OfProcess()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the description."""
+        return {"_url": self._url, "_options": self._options, "_given": self._given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start afresh."""
+        self.__dict__.update(state)
+        self._fs = OfProcess()
+
+    def file_system(self) -> Any:
+        """Give this process's file system."""
+        if self._given is not None:
+            return self._given
+        import fsspec
+
+        return self._fs.get(lambda: fsspec.core.url_to_fs(self._url, **self._options)[0])
+
+    def path(self) -> str:
+        """Give the path that the URL means in the file system.
+
+        Raises
+        ------
+        InvalidArgumentError
+            fsspec does not know the protocol, lacks what it needs for it, or does not understand the options.
+        SafeError
+            Its file system connects to the place at once, and that failed.
+        """
+        import fsspec
+
+        label = bare(self._url)
+        try:
+            return str(fsspec.core.url_to_fs(self._url, **self._options)[1])
+        except TypeError as error:
+            raise bad_option(label, error) from None
+        except (ImportError, ValueError, KeyError) as error:
+            raise InvalidArgumentError(f"{label} cannot be opened: {words(error)}") from None
+        except Exception as error:
+            failure = _failure(error, label)
+            if isinstance(failure, TryAgain):
+                raise RemoteFailedError(
+                    f"{label} cannot be reached ({failure.what}); check the network, or try later"
+                ) from None
+            raise failure from None
+
+    @property
+    def host(self) -> str:
+        """Protocol and start of the URL."""
+        return self._url.partition("://")[0] + self._url.partition("://")[2].partition("/")[0]
+
+    def join(self, root: str, name: str) -> str:
+        """Path of a file below a folder; a chain may end in a URL, whose query (a signature) stays."""
+        return join_url(root, name) if is_web(root) else f"{root.rstrip('/')}/{name}"
+
+    def label(self, path: str) -> str:
+        """Protocol and path; a URL without user and query."""
+        protocol = self._url.partition("://")[0].rpartition("::")[2]
+        return bare(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
+
+    async def find(self, path: str) -> dict[str, Version] | None:
+        """Names, sizes and versions of the files of a product; of another folder only what lies directly in it."""
+        start = len(path.rstrip("/"))
+        top: list[dict[str, Any]] = await self._call("ls", path, detail=True)
+        names = {about["name"][start:].strip("/") + "/" * (about.get("type") == "directory"): about for about in top}
+        if is_product(names):
+            found: dict[str, dict[str, Any]] = await self._call("find", path, detail=True)
+            names = {name[start:].lstrip("/"): about for name, about in found.items() if len(name) > start}
+            check_count(len(names), self.label(path))
+        return {name: _version(about) for name, about in names.items()}
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range; see `Store.get`."""
+        if start < 0:
+            version = _version(await self._call("info", path))
+            if version.size is None:
+                raise UnsupportedProductError(
+                    f"{self.label(path)}: its size cannot be told; download it and open the copy"
+                )
+            start = max(0, start + version.size)
+            data = await self._call("cat_file", path, start=start, end=version.size)
+        else:
+            end = WHOLE + 1 if stop is None else stop
+            data, about = await asyncio.gather(
+                self._call("cat_file", path, start=start, end=end), self._call("info", path)
+            )
+            version = _version(about)
+            if stop is None and max(version.size or 0, len(data)) > WHOLE:
+                raise too_large(self.label(path), version.size)
+            if len(data) > end - start:
+                raise RemoteFailedError(
+                    f"{self.label(path)}: {len(data)} bytes come where {end - start} were asked for"
+                )
+        if len(data) < (version.size or 0) - start and stop is None:
+            raise TryAgain(f"the answer breaks off after {len(data)} bytes")
+        return Answer(bytes(data), start, version)
+
+    async def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            fs = await asyncio.to_thread(self.file_system)  # some connect
+            if _is_async(fs):
+                return await getattr(fs, f"_{method}")(path, **arguments)
+            return await asyncio.to_thread(getattr(fs, method), path, **arguments)
+        except SafeError:
+            raise
+        except Exception as error:
+            raise _failure(error, self.label(path)) from None
+
+
+def _is_async(fs: Any) -> bool:
+    """Whether coroutines of a file system can be called on fsspec's event loop; wrappers are as what they wrap."""
+    if not getattr(fs, "async_impl", False) or getattr(fs, "asynchronous", False):
+        return False
+    inner = getattr(fs, "fs", None)
+    return inner is None or _is_async(inner)
+
+
+def _failure(error: Exception, label: str) -> Exception:
+    """Turn an error of a file system that we do not know into what it means."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        return MissingFileError(f"{label} is not there")
+    if isinstance(error, PermissionError):
+        return AccessDeniedError(f"{label}: access is refused ({words(error)}); give credentials in storage_options")
+    if isinstance(error, TypeError) and "keyword argument" in str(error):
+        return bad_option(label, error)
+    return TryAgain(words(error)) if passes(error) else RemoteFailedError(f"{label} could not be read ({words(error)})")
+
+
+def _version(about: Mapping[str, Any]) -> Version:
+    """Give the version that a file system's description of a file tells."""
+    keys = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created")
+    tag = next((about[key] for key in keys if about.get(key)), "")
+    size = about.get("size")
+    return Version(None if size is None else int(size), str(tag))
+
+
+class RangesStore:
+    """An object that gives ranges itself; its only path is "".
+
+    Parameters
+    ----------
+    ranges
+        The object.
+    """
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = ranges
+        self.host = f"object {ranges.url}"
+
+    def join(self, root: str, name: str) -> str:
+        """Nothing lies below a file."""
+        return name
+
+    def label(self, path: str) -> str:
+        """Name of the object."""
+        name = str(self._ranges.url)
+        return bare(name) if "://" in name else name
+
+    async def find(self, path: str) -> None:
+        """Nothing: it is one file."""
+        return
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range; see `Store.get`."""
+        try:
+            size = operator.index(self._ranges.size)
+        except TypeError:
+            raise InvalidArgumentError(
+                f"{self.label(path)}: its size is {self._ranges.size!r}, no number of bytes"
+            ) from None
+        start = max(0, size + start) if start < 0 else start
+        data = await asyncio.to_thread(self._read, start, max(start, size if stop is None else min(stop, size)))
+        return Answer(data, start, Version(size, str(getattr(self._ranges, "version", ""))))
+
+    def _read(self, start: int, stop: int) -> bytes:
+        label = self.label("")
+        try:
+            found: object = self._ranges.read(start, stop)
+        except SafeError:
+            raise
+        except Exception as error:
+            if passes(error):
+                raise TryAgain(words(error)) from None
+            raise RemoteFailedError(f"{label} could not be read ({words(error)})") from error
+        try:
+            data = bytes(memoryview(found))  # type: ignore[arg-type]
+        except TypeError:
+            raise RemoteFailedError(f"{label}: read({start}, {stop}) gives {type(found).__name__}, not bytes") from None
+        if len(data) != stop - start:
+            raise RemoteFailedError(f"{label}: read({start}, {stop}) gives {len(data)} bytes, not {stop - start}")
+        return data

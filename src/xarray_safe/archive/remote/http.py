@@ -1,0 +1,329 @@
+"""Ranges over HTTP(S), through the aiohttp session of fsspec's HTTP file system and with its options."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookies import CookieError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from xarray_safe.archive.remote.auth import Login
+from xarray_safe.archive.remote.store import (
+    PASSING,
+    WHOLE,
+    Answer,
+    OfProcess,
+    TryAgain,
+    Version,
+    bad_option,
+    too_large,
+    words,
+)
+from xarray_safe.errors import (
+    AccessDeniedError,
+    CorruptFileError,
+    InvalidArgumentError,
+    MissingFileError,
+    RemoteFailedError,
+    SafeError,
+    UnsupportedProductError,
+)
+from xarray_safe.net.retry import limits
+from xarray_safe.net.urls import bare, join_url, web_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import aiohttp
+
+_REDIRECTS = 5
+_SMALL = 1 << 20
+"""What is taken whole where a server does not give ranges."""
+_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?>(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*)<(?:!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL
+)
+"""How a web page begins, be there comments before it."""
+_HEAD = 4096
+"""Bytes in which that is looked for."""
+
+
+class HttpStore:
+    """A web server.
+
+    Parameters
+    ----------
+    url
+        Of what is to be read.
+    options
+        As for fsspec's HTTP file system (``headers``, ``client_kwargs``, ``ssl``, …), and two of our own: ``token``,
+        a bearer token, or a function that gives one (called with the one that was refused, or None); and
+        ``trusted_hosts``, further hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
+        names, or their ends with a dot in front.
+    home
+        URL whose host the credentials are for; by default, that of `url`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The URL is none, or an option is not what it should be.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any], home: str | None = None) -> None:
+        parts = web_parts(url)
+        self.host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._options, self._home = dict(options), home or url
+        self._start()
+
+    def _start(self) -> None:
+        self._login = Login(self._home, self._options)
+        self._moved: dict[str, str] = {}
+        self._fs = OfProcess()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle hosts and options, which may hold credentials: others need them, too."""
+        return {"host": self.host, "_options": self._options, "_home": self._home}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start afresh."""
+        self.__dict__.update(state)
+        self._start()
+
+    def join(self, root: str, name: str) -> str:
+        """URL of a file below a folder's."""
+        return join_url(root, name)
+
+    def label(self, path: str) -> str:
+        """URL without user and query."""
+        return bare(path)
+
+    async def find(self, path: str) -> None:
+        """Nothing: web servers do not list."""
+        return
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range; see `Store.get`."""
+        import aiohttp
+
+        whole = start == 0 and stop is None
+        headers = {"Accept-Encoding": "identity"}
+        if not whole:
+            headers["Range"] = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
+        renewed: bool | None = False
+        try:
+            while True:
+                asked = self._moved.get(path, path)
+                token, turn = await self._login.bearer.get()
+                response, url = await self._follow(path, asked, headers, token)
+                try:
+                    if response.status in (401, 403, 404, 410) and asked != path:
+                        self._moved.pop(path, None)  # where it led may have been good for some time only
+                        continue
+                    if response.status == 401 and renewed is False and self._login.knows(url):
+                        renewed = await self._login.bearer.renew(turn)
+                        if renewed is not None:
+                            continue
+                    self._raise_for(response, path, url)
+                    return await self._answer(response, path, start, stop)
+                finally:
+                    response.release() if response.content.at_eof() else response.close()
+        except (SafeError, TryAgain):
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error, path) from None
+
+    def _failure(self, error: Exception, path: str) -> Exception:
+        """Turn an error of aiohttp or the network into what it means."""
+        import aiohttp
+
+        label = self.label(path)
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+            return InvalidArgumentError(f"{label} is no URL to ask ({type(error).__name__})")
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
+            said = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
+            return RemoteFailedError(
+                f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
+                "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
+            )
+        return TryAgain(words(error))
+
+    async def _follow(
+        self, path: str, asked: str, headers: Mapping[str, str], token: str | None
+    ) -> tuple[aiohttp.ClientResponse, str]:
+        """Send a request and go where redirects lead; credentials come along to those that may know them only.
+
+        Returns
+        -------
+        response, url
+            The latter is where it comes from.
+        """
+        url = asked
+        for _ in range(_REDIRECTS + 1):
+            response = await self._send(path, url, headers, token)
+            if response.status not in (301, 302, 303, 307, 308):
+                if url != path:
+                    self._moved[path] = url
+                return response, url
+            target = response.headers.get("Location", "")
+            response.close()
+            try:
+                url = urljoin(url, target)
+                web_parts(url)
+            except ValueError:
+                break
+            if not target:
+                break
+        raise RemoteFailedError(f"{self.label(path)}: redirects lead nowhere")
+
+    async def _send(self, path: str, url: str, headers: Mapping[str, str], token: str | None) -> aiohttp.ClientResponse:
+        """Send one request.
+
+        Raises
+        ------
+        InvalidArgumentError
+            aiohttp does not take the options.
+        """
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=limits().timeout)
+        address, known = self._login.sent_to(url, token)
+        known["headers"] |= headers
+        try:
+            fs, session = await self._session()
+            response: aiohttp.ClientResponse = await session.get(
+                fs.encode_url(address), allow_redirects=False, **known, **{"timeout": timeout, **fs.kwargs}
+            )
+            return response
+        except (aiohttp.ClientError, OSError):
+            raise  # some of them are ValueErrors, too
+        except (TypeError, ValueError, CookieError) as error:
+            raise bad_option(self.label(path), error) from None
+
+    async def _session(self) -> Any:
+        """Give this process's file system of fsspec, and its session."""
+        fs = self._fs.get(self._file_system)
+        return fs, await fs.set_session()
+
+    def _file_system(self) -> Any:
+        import aiohttp
+        import fsspec
+
+        others = self._login.others
+        # What a server would have us keep is nothing that ranges need, and nothing that another process has.
+        client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
+        return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
+
+    def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
+        """Turn a status that is none of success into what it means."""
+        status, label = response.status, self.label(path)
+        if status in (401, 403, 407) and self._login.keeps_from(url):
+            host = urlsplit(url).hostname
+            raise AccessDeniedError(
+                f"{label}: {host} refuses (status {status}): it got no credentials, for they were given for another "
+                f"host; if it may have them, open it again with {host!r} in the storage option trusted_hosts"
+            )
+        if status in (401, 403, 407):
+            raise AccessDeniedError(
+                f"{label}: the server refuses (status {status}): credentials are missing, wrong or have expired; give "
+                "fresh ones in storage_options and open it again (object stores say so, too, of what is not there)"
+            )
+        if status in (404, 410):
+            raise MissingFileError(f"{label} is not there (status {status})")
+        if status == 416:
+            raise CorruptFileError(
+                f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
+            )
+        if status in PASSING:
+            raise TryAgain(f"status {status}", after=retry_after(response.headers), busy=status == 429)
+        if status not in (200, 206):
+            raise RemoteFailedError(f"{label}: the server answers with status {status}, which makes no sense here")
+
+    async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> Answer:
+        """Read what was asked for, and not more."""
+        headers, label = response.headers, self.label(path)
+        tag = headers.get("ETag") or headers.get("Last-Modified") or ""
+        length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
+        if headers.get("Content-Encoding", "identity") != "identity":
+            raise UnsupportedProductError(f"{label}: the server packs what it sends; that leaves no ranges to read")
+        found = _SPAN.fullmatch(headers.get("Content-Range", ""))
+        if found:
+            first, end = int(found[1]), int(found[2]) + 1
+            size = None if found[3] == "*" else int(found[3])
+            _check_span(label, (first, end), size, start, stop)
+            return Answer(await _read(response, end - first, end - first), first, Version(size, tag))
+        if response.status == 206:
+            raise RemoteFailedError(f"{label}: the server answers with a range, but does not say which")
+        whole = start == 0 and stop is None
+        if whole and (length or 0) > WHOLE:
+            raise too_large(label, length)
+        if not whole and (length is None or length > _SMALL):
+            self._check_page(await response.content.read(_HEAD), path)
+            raise UnsupportedProductError(
+                f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
+                "not moved in silence; download the product (xarray_safe.access) and open the copy"
+            )
+        data = await _read(response, length, WHOLE)
+        if len(data) > WHOLE:
+            raise too_large(label)
+        self._check_page(data, path)
+        begin = max(0, start + len(data)) if start < 0 else start
+        return Answer(data[begin:stop], begin, Version(len(data), tag))
+
+    def _check_page(self, data: bytes, path: str) -> None:
+        """See that an answer is no web page, where none was asked for."""
+        if _PAGE.match(data[:_HEAD]) and not urlsplit(path).path.lower().endswith((".html", ".htm")):
+            raise AccessDeniedError(
+                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, in place of the file; "
+                "give (fresh) credentials in storage_options, or another URL"
+            )
+
+
+def _check_span(label: str, span: tuple[int, int], size: int | None, start: int, stop: int | None) -> None:
+    """Compare the range that a server gives with the one it was asked for.
+
+    Raises
+    ------
+    RemoteFailedError
+        It is another one.
+    UnsupportedProductError
+        It is a part of it, or far too much.
+    """
+    first, end = span
+    other = first != start if start >= 0 else end != (size or end) or end - first > -start
+    if other or end <= first or (stop is not None and end > stop):
+        raise RemoteFailedError(f"{label}: the server answers with other bytes than it was asked for")
+    if stop is None and end - first > WHOLE:
+        raise too_large(label, size)
+    if stop is not None and size is not None and end < min(stop, size):
+        raise UnsupportedProductError(
+            f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
+            "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
+        )
+
+
+async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:
+    """Read a body of known length; the server's word on it is not trusted."""
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            break
+    if length is not None and size != length:
+        raise TryAgain(f"the answer breaks off after {size} of {length} bytes")
+    return b"".join(pieces)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to wait; None if it does not say."""
+    text = headers.get("Retry-After", headers.get("retry-after", ""))
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,247 @@
+"""Ranges from object stores that speak S3, through s3fs, which signs; retries are ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.archive.remote.http import retry_after
+from xarray_safe.archive.remote.listing import check_count, is_product
+from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.remote.store import (
+    PASSING,
+    WHOLE,
+    Answer,
+    OfProcess,
+    TryAgain,
+    Version,
+    bad_option,
+    passes,
+    too_large,
+    words,
+)
+from xarray_safe.errors import (
+    AccessDeniedError,
+    CorruptFileError,
+    InvalidArgumentError,
+    MissingFileError,
+    RemoteFailedError,
+    SafeError,
+    UnsupportedProductError,
+)
+from xarray_safe.net.retry import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PASSING_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
+_DENIED = frozenset(
+    {"AccessDeniedError", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}
+)
+
+
+class S3Store:
+    """An object store.
+
+    Parameters
+    ----------
+    options
+        As for `s3fs.S3FileSystem`: ``key``, ``secret``, ``anon``, ``client_kwargs``, ``endpoint_url``, ….
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = dict(options)
+        self._fs = OfProcess()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the options, which may hold keys: others need them, too."""
+        return {"_options": self._options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start afresh."""
+        self.__dict__.update(state)
+        self._fs = OfProcess()
+
+    @property
+    def host(self) -> str:
+        """The endpoint."""
+        client = mapping_of("client_kwargs", self._options.get("client_kwargs"))
+        return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
+
+    def join(self, root: str, name: str) -> str:
+        """Path of a file below a folder."""
+        return f"{root.rstrip('/')}/{name}"
+
+    def label(self, path: str) -> str:
+        """URL of a path; these hold no secrets."""
+        return f"s3://{path}"
+
+    async def find(self, path: str) -> dict[str, Version]:
+        """Names, sizes and ETags of the files of a product: two requests, and one for each further 1000 of them.
+
+        Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
+        """
+        fs = await self._open(path)
+        bucket, key, _ = fs.split_path(path)
+        if not bucket:
+            raise InvalidArgumentError(f"{self.label(path)} names no bucket; give s3://bucket/…/X.SAFE")
+        place = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
+        try:
+            top = _names(await fs._call_s3("list_objects_v2", Delimiter="/", **place), place["Prefix"])
+            return await self._below(fs, place, self.label(path)) if is_product(top) else top
+        except SafeError:
+            raise
+        except Exception as error:
+            raise self._failure(error, path) from None
+
+    async def _below(self, fs: Any, place: dict[str, str], label: str) -> dict[str, Version]:
+        """List all files, page by page."""
+        found: dict[str, Version] = {}
+        more: dict[str, str] = {}
+        while True:
+            page = await fs._call_s3("list_objects_v2", **place, **more)
+            found |= _names(page, place["Prefix"])
+            check_count(len(found), label)
+            if not page.get("IsTruncated"):
+                return found
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+        """Ask for a range; see `Store.get`."""
+        fs = await self._open(path)
+        bucket, key, _ = fs.split_path(path)
+        if not bucket or not key:
+            raise MissingFileError(f"{self.label(path)} is no file")
+        asked = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
+        try:
+            limit = {} if start == 0 and stop is None else {"Range": asked}
+            response = await fs._call_s3("get_object", Bucket=bucket, Key=key, **limit)
+            return await self._answer(response, path, start, stop)
+        except (SafeError, TryAgain):
+            raise
+        except Exception as error:
+            if start < 0 and _status(error) == 416:  # some stores mean by that that the file has fewer bytes
+                return await self.get(path, 0, None)
+            raise self._failure(error, path) from None
+
+    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> Answer:
+        """Read what was asked for, and not more."""
+        body, length, span = response["Body"], int(response["ContentLength"]), str(response.get("ContentRange") or "")
+        tag = _tag(response) or str(response.get("LastModified") or "")
+        try:
+            if span:
+                place, _, total = span.removeprefix("bytes ").partition("/")
+                first, size = int(place.partition("-")[0]), int(total) if total.isdecimal() else None
+            elif start == 0 and stop is None:
+                first, size = 0, length
+                if length > WHOLE:
+                    raise too_large(self.label(path), length)
+            else:
+                raise UnsupportedProductError(
+                    f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) "
+                    "is not moved in silence; download the product (xarray_safe.access) and open the copy"
+                )
+            if start >= 0 and first != start:
+                raise RemoteFailedError(f"{self.label(path)}: the store answers with other bytes than it was asked for")
+            data = await body.read()
+        finally:
+            body.close()
+        if len(data) != length:
+            raise TryAgain(f"the answer breaks off after {len(data)} of {length} bytes")
+        return Answer(data, first, Version(size, tag))
+
+    def _failure(self, error: Exception, path: str) -> Exception:
+        """Turn an error of s3fs, botocore or aiohttp into what it means."""
+        label, cause = self.label(path), _response(error)
+        about, status = cause.get("ResponseMetadata", {}), _status(error)
+        code = str(cause.get("Error", {}).get("Code", ""))
+        denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
+        if denied or "Credentials" in words(error):
+            said = code or status or type(error).__name__
+            return AccessDeniedError(
+                f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
+                "in storage_options (anon=True for public data) and open it again. Stores that do not let us list say "
+                "so, too, of what is not there"
+            )
+        if status == 404 or isinstance(error, FileNotFoundError):
+            return MissingFileError(f"{label} is not there ({code or 'status 404'})")
+        if status == 416:
+            return CorruptFileError(
+                f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
+            )
+        if status in PASSING or code in _PASSING_CODES:
+            after = retry_after(about.get("HTTPHeaders") or {})
+            said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
+            return TryAgain(f"status {said}", after=after, busy=status == 429)
+        if status is None and _of_network(error):
+            return TryAgain(words(error))
+        return RemoteFailedError(
+            f"{label} could not be read ({words(error)}); check endpoint_url and the storage options"
+        )
+
+    def _refused(self, error: Exception, path: str) -> Exception:
+        """Turn an error on making a session into what it means: as a rule, options that do not go together."""
+        if _of_network(error):
+            return TryAgain(words(error))
+        if "endpoint" in str(error).lower():
+            return InvalidArgumentError(
+                f"{self.label(path)}: {words(error)}; endpoint_url is a URL, with https:// in front"
+            )
+        return bad_option(self.label(path), error)
+
+    async def _open(self, path: str) -> Any:
+        """Give this process's file system, with a session."""
+        try:
+            fs = self._fs.get(lambda: _file_system(self._options))
+            client = await fs.set_session()
+        except SafeError:
+            raise
+        except Exception as error:
+            raise self._refused(error, path) from None
+        if ":" in path.partition("/")[0]:  # Ceph: tenant:bucket, which botocore believes to be no bucket
+            from botocore.handlers import validate_bucket_name
+
+            client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+        return fs
+
+
+def _file_system(options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    own = dict(options)
+    timeouts = {"connect_timeout": 10, "read_timeout": limits().timeout}
+    config = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
+    fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
+    fs.retries = 1
+    return fs
+
+
+def _names(page: Mapping[str, Any], prefix: str) -> dict[str, Version]:
+    """Give what a page of a list has below a prefix; folders end in a slash."""
+    files = {about["Key"]: Version(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
+    folders = {about["Prefix"]: Version(None, "") for about in page.get("CommonPrefixes") or ()}
+    marks = {name for name in files if name.endswith("/")}  # what some clients leave for empty folders
+    return {name[len(prefix) :]: version for name, version in (files | folders).items() if name not in marks}
+
+
+def _tag(about: Mapping[str, Any]) -> str:
+    """Give an ETag; in lists some stores leave out its quotes."""
+    return str(about.get("ETag") or "").removeprefix("W/").strip('"')
+
+
+def _response(error: BaseException) -> dict[str, Any]:
+    """Give what a store said with an error."""
+    found = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    return found if isinstance(found, dict) else {}
+
+
+def _status(error: BaseException) -> int | None:
+    found: int | None = _response(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return found
+
+
+def _of_network(error: BaseException) -> bool:
+    """Whether an error without an answer is the network's, and may pass."""
+    text = str(error).upper().replace(" ", "_")
+    if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
+        return False
+    return passes(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}

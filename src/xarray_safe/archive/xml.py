@@ -1,0 +1,92 @@
+"""XML files of an archive: parsed safely, namespaces stripped, huge ones without their middle.
+
+Namespaces are stripped because they are about all in which the product specifications PSD-14 and PSD-15 differ.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from lxml import etree
+
+from xarray_safe.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    from xarray_safe.archive.files import Files
+
+_NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
+
+
+def _parser() -> etree.XMLParser:
+    """Give a parser that fetches nothing, expands no entities and joins text across comments."""
+    return etree.XMLParser(
+        remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True, huge_tree=True
+    )
+
+
+def parse(data: bytes, where: str) -> etree._Element:
+    """Parse XML and strip its namespaces.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is not well-formed; the message names `where` and the line.
+    """
+    try:
+        root = etree.fromstring(data, _parser())
+    except etree.XMLSyntaxError as error:
+        raise CorruptFileError(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
+    namespaced: list[etree._Element] = _NAMESPACED(root)  # type: ignore[assignment]
+    for element in namespaced:
+        element.tag = etree.QName(element).localname
+    return root
+
+
+END: Final = 64 * 1024
+_UNPLAIN: Final = re.compile(rb"<[!?]")
+"""Begin of a comment, of CDATA or of an instruction, in which tags may stand that are none."""
+
+_TAG: Final = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
+
+
+def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
+    """Read an XML file without its middle, where moving both ends of the file is enough for that.
+
+    `MTD_DS.xml` has 3 to 19 MB, nearly all of it ephemeris and attitude, and the tree needs none of them.
+
+    Parameters
+    ----------
+    files, name
+        The archive and the file in it.
+    last
+        Element after whose end the middle begins. It must end in the first 64 KiB.
+    first
+        Child of the root with which the middle ends. It must begin in the last 64 KiB.
+
+    Returns
+    -------
+    bytes
+        The file without its middle; all of it if it is small or laid out otherwise.
+    """
+    size = files.size(name)
+    if size <= 2 * END:
+        return files.read(name)
+    head, tail = files.read(name, 0, END), files.read(name, size - END, size)
+    end = re.search(rb"</(?:[\w.-]+:)?%b\s*>" % last.encode(), head)
+    start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % first.encode(), tail)
+    kept = head[: end.end()] if end else b""
+    if end is None or start is None or _UNPLAIN.search(kept, len(b"<?xml")) or _UNPLAIN.search(tail):
+        return files.read(name)
+    return kept + b"".join(b"</%b>" % tag for tag in reversed(_open_tags(kept)[1:])) + tail[start.start() :]
+
+
+def _open_tags(xml: bytes) -> list[bytes]:
+    """Names, with prefixes, of the elements that are still open at the end of a piece of XML."""
+    names: list[bytes] = []
+    for closing, name, empty in _TAG.findall(xml):
+        if closing:
+            names.pop()
+        elif not empty:
+            names.append(name)
+    return names

@@ -1,0 +1,223 @@
+"""A product as a zip, stored or deflated, read in place."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zlib
+from functools import cached_property
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from xarray_safe.archive.base import Archive, check_range
+from xarray_safe.archive.detect import product_folders
+from xarray_safe.archive.folder import missing, without_suffix
+from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
+from xarray_safe.archive.zip import inflate
+from xarray_safe.archive.zip.central_directory import (
+    AGAIN,
+    LOCAL,
+    STORED,
+    Member,
+    data_start,
+    read_directory,
+)
+from xarray_safe.errors import CorruptFileError, NotASafeError, UnsupportedProductError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from xarray_safe.archive.files import Request
+    from xarray_safe.archive.local import LocalFile
+    from xarray_safe.archive.remote.folder import Held, RemoteFile
+
+    ZipFile: TypeAlias = LocalFile | RemoteFile
+
+_opened: WeakValueDictionary[ZipFile, ZipArchive] = WeakValueDictionary()
+"""Archives that came out of pickles: the many variables of a tree share one directory in each process."""
+
+_SLACK = 128
+"""Bytes that a local header's extra fields have at the most, as a rule: 28 with times, 20 in Zip64."""
+
+_BOMB_RATIO, _BOMB_SIZE = 200, 1 << 26
+"""Members larger than this and packed tighter than this are refused. Images pack by 1, XML by 10 to 50."""
+
+
+class ZipArchive(Archive):
+    """A zip, on a local disk or elsewhere, with or without the `.SAFE` folder in it.
+
+    Parameters
+    ----------
+    file
+        The zip; replaced while open, it is an error.
+    mark
+        Digest of its directory, where that has been seen: another one now is an error.
+    """
+
+    def __init__(self, file: ZipFile, mark: str = "") -> None:
+        super().__init__(file.path)
+        self.local = file.local
+        self._file = file
+        self._mark = mark
+        self._starts: dict[str, int] = {}
+
+    @cached_property
+    def _members(self) -> tuple[str, dict[str, Member]]:
+        """The product's folder in the zip ("" or with a slash behind), and members by name inside it."""
+        return self._read_members(self._file)
+
+    def _read_members(self, file: ZipFile | Held) -> tuple[str, dict[str, Member]]:
+        members = read_directory(file.read, self._file.size, self.url)
+        if not self.local:
+            self._note(members)
+        prefix = _product_folder(members, self.url)
+        return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
+
+    def _note(self, members: dict[str, Member]) -> None:
+        """Note which zip it is, by its members and their checksums: not every server tells versions apart."""
+        mark = hashlib.sha256(repr(members).encode()).hexdigest()[:16]
+        if self._mark not in ("", mark):
+            raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
+        self._mark = mark
+
+    def open(self, file: Held | None = None) -> None:
+        """Read the directory now, so that a zip that is none, or damaged, is an error at once."""
+        self.__dict__["_members"] = self._read_members(file or self._file)
+
+    def ahead(self, requests: Sequence[Request]) -> contextlib.AbstractContextManager[None]:
+        """As `Archive.ahead`; a deflated member comes whole, for its end is not to be had without all before."""
+        return super().ahead(
+            [
+                request if self._member(request[0]).method == STORED else (request[0], 0, None)
+                for request in requests
+                if self.exists(request[0])
+            ]
+        )
+
+    @contextlib.contextmanager
+    def _ahead(self, requests: Sequence[Request]) -> Iterator[None]:
+        with super()._ahead(requests):
+            manifest = self._held.get((MANIFEST, 0, None))
+            if manifest is not None:  # elsewhere only; copies on disks are as their owners want them
+                sizes = {name: member.size for name, member in self._members[1].items()}
+                agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
+            yield
+
+    @property
+    def name(self) -> str:
+        """Product name as the zip's folder has it, or the zip itself."""
+        prefix, _ = self._members
+        label = prefix.rstrip("/").rpartition("/")[2] or without_suffix(os.path.basename(self.url), ".zip")
+        return without_suffix(label, ".safe")
+
+    def _list(self) -> Iterable[str]:
+        return self._members[1]
+
+    def _member(self, name: str) -> Member:
+        try:
+            return self._members[1][name]
+        except KeyError:
+            raise missing(name, self.url) from None
+
+    def size(self, name: str) -> int:
+        """Size of a file in bytes, uncompressed."""
+        return self._member(name).size
+
+    def identity(self, name: str) -> tuple[str, ...]:
+        """Path, size and time of change of the zip, elsewhere also what its directory says, and the name."""
+        return (self.url, str(self._file.size), f"{self._file.tag} {self._mark}".strip(), name)
+
+    def _read(self, requests: Sequence[Request]) -> list[bytes]:
+        asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
+        unknown = {name: member for name, member, _, _ in asked if name not in self._starts}
+        file: ZipFile | Held = self._file
+        if unknown:
+            file = self._file.ahead(found for request in asked for found in self._guess(*request))
+            self._note_starts(unknown, file.read_many(_header(member) for member in unknown.values()))
+        ranges = [self._range(name, member, start, stop) for name, member, start, stop in asked]
+        raw = iter(file.read_many(found for found in ranges if found))
+        return [
+            self._finish(next(raw), *request) if found else self._inflate(file, *request)
+            for found, request in zip(ranges, asked, strict=True)
+        ]
+
+    def _guess(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
+        """Bytes that hold a member's local header, and a range of it, as far as the directory tells."""
+        first = _header(member)[1]
+        known = self._starts.get(name)
+        if member.method != STORED:
+            start, stop = 0, member.packed if (start, stop) == (0, member.size) else min(stop, member.packed)
+        end = (first if known is None else known) + stop + (0 if known is not None else _SLACK)
+        wanted = [((first if known is None else known) + start, min(end, self._file.size))]
+        return wanted if known is not None else [_header(member), *wanted]
+
+    def _note_starts(self, members: dict[str, Member], headers: Iterable[bytes]) -> None:
+        """Note where members begin; names and extra fields may be longer in local headers than in the directory."""
+        for (name, member), header in zip(members.items(), headers, strict=True):
+            if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * member.packed:
+                raise UnsupportedProductError(
+                    f"{self.url}: {name} would swell from {member.packed} to {member.size} bytes"
+                )
+            self._starts[name] = data_start(header, member.header, name, member, self.url)
+
+    def _range(self, name: str, member: Member, start: int, stop: int) -> tuple[int, int] | None:
+        """Bytes of the zip that hold a range; None where it must be inflated from within."""
+        first = self._starts[name]
+        if member.method == STORED:
+            return first + start, first + stop
+        return (first, first + member.packed) if (start, stop) == (0, member.size) else None
+
+    def _finish(self, data: bytes, name: str, member: Member, start: int, stop: int) -> bytes:
+        """Inflate and check a whole member; a range of a stored one is ready."""
+        if member.method != STORED:
+            data = inflate.whole(data, member.size, f"{self.url}: {name}")
+        if (start, stop) == (0, member.size) and zlib.crc32(data) != member.crc:
+            raise CorruptFileError(
+                f"{self.url}: the bytes of {name} do not have the checksum that the zip gives; {AGAIN}"
+            )
+        return data
+
+    def _inflate(self, file: ZipFile | Held, name: str, member: Member, start: int, stop: int) -> bytes:
+        """Inflate a part of a deflated member."""
+        first = self._starts[name]
+
+        def fetch(begin: int, end: int) -> bytes:
+            return file.read(first + begin, first + end)
+
+        stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
+        return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
+
+    def close(self) -> None:
+        """Drop the checkpoints of deflated members; reading goes on working afterwards."""
+        inflate.CHECKPOINTS.drop(self._key())
+
+    def _key(self) -> tuple[str | int, ...]:
+        return (self._file.path, self._file.size, self._file.tag, self._mark)
+
+    def __reduce__(self) -> tuple[Callable[[ZipFile, str], ZipArchive], tuple[ZipFile, str]]:
+        """Pickle as path, size and time."""
+        return _reopen, (self._file, self._mark)
+
+
+def _header(member: Member) -> tuple[int, int]:
+    """Bytes of a member's local header: its fixed part and its name."""
+    return member.header, member.header + LOCAL.size + len(member.stored_name)
+
+
+def _reopen(file: ZipFile, mark: str) -> ZipArchive:
+    """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
+    return _opened.setdefault(file, ZipArchive(file, mark))
+
+
+def _product_folder(members: Iterable[str], url: str) -> str:
+    """Give the one product folder in a zip: "" or with a slash behind."""
+    folders = product_folders(members)
+    if not folders:
+        text = "it holds no manifest.safe and no product metadata (MTD_*.xml); open the zip of a .SAFE folder"
+        raise NotASafeError(f"{url} is a zip, but no SAFE: {text}")
+    if len(folders) > 1:
+        names = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
+        raise UnsupportedProductError(f"{url} holds {len(folders)} products: {names}; unpack it and open one of them")
+    return folders[0]

@@ -1,0 +1,5 @@
+"""Run the command line: ``python -m xarray_safe.cli``."""
+
+from xarray_safe.cli import main
+
+main()

@@ -1,0 +1,177 @@
+"""What opening and reading a source costs, measured in a process of its own: time, CPU, memory, requests, bytes.
+
+Run as a program, it takes a source as JSON on standard input (options may hold credentials, so nothing is on the
+command line) and gives the steps as JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.compare.result import Step
+from xarray_safe.compare.trees import find
+from xarray_safe.compare.values import said
+from xarray_safe.errors import SafeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from xarray import DataTree
+
+    from xarray_safe.location import Place
+
+GROUPS = tuple(f"/measurements/reflectance/{group}" for group in ("r10m", "r20m", "r60m"))
+"""The first that has them gives the pixel (of b03) and the band (b04)."""
+
+_LONGEST = 600.0
+
+
+class MeasuringFailedError(SafeError, RuntimeError):
+    """Opening or reading failed in the process that measures, or that process did; see `steps`."""
+
+    def __init__(self, message: str, steps: tuple[Step, ...] = ()) -> None:
+        super().__init__(message)
+        self.steps = steps
+        """What was measured before."""
+
+
+def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step, ...]:
+    """Open a source, read one pixel, read one band, in a fresh process whose imports are done.
+
+    Parameters
+    ----------
+    place
+        The source.
+    layout
+        In which a SAFE is opened.
+    longest
+        Seconds to wait.
+
+    Raises
+    ------
+    MeasuringFailedError
+        With what the process said, and the steps before.
+    """
+    task = {"kind": place.kind, "url": place.url, "options": dict(place.options), "layout": layout}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", __name__],
+            input=json.dumps(task),
+            capture_output=True,
+            text=True,
+            timeout=longest,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MeasuringFailedError(
+            f"{place.shown}: opening and reading one band took more than {longest:.0f} s"
+        ) from None
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise MeasuringFailedError(f"{place.shown}: measuring failed: {last[0]}")
+    told = json.loads(done.stdout.splitlines()[-1])
+    steps = tuple(Step(**step) for step in told["steps"])
+    if told["failed"]:
+        raise MeasuringFailedError(f"{place.shown}: measuring failed: {told['failed']}", steps)
+    return steps
+
+
+def main() -> None:
+    """Measure the source on standard input."""
+    task = json.load(sys.stdin)
+    from xarray_safe.location import Place
+
+    _import_all()
+    place = Place(task["kind"], task["url"], task["options"])
+    steps, failed = [], ""
+    try:
+        for step in steps_of(lambda: place.open(task["layout"])):
+            steps.append(asdict(step))  # noqa: PERF401  (those before a failure count)
+    except Exception as error:  # what is damaged; the parent tells
+        failed = said(error)
+    print(json.dumps({"steps": steps, "failed": failed}), flush=True)
+    os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
+
+
+def _import_all() -> None:
+    """Import all that opening and reading need: imports are no part of what is measured."""
+    import xarray.backends
+
+    xarray.backends.list_engines()  # imports the plugins of all packages, as the first opening would
+    for room in ("archive", "products", "sources"):
+        package = importlib.import_module(f"xarray_safe.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
+            with suppress(ImportError):  # what needs an extra that is not installed is not used either
+                importlib.import_module(module.name)
+    for name in ("zarr", "imagecodecs", "dask.array", "numpy.ctypeslib"):  # Zarr and dask are extras
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
+def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
+    """Measure the steps in this process."""
+    from xarray_safe.compare.usage import Meter
+
+    meter = Meter()
+    with _step(meter, "open") as opened:
+        tree = open_tree()
+    yield opened.step
+    group = next((group for group in GROUPS if find(tree, f"{group}/b04") is not None), GROUPS[0])
+    image, neighbour = find(tree, f"{group}/b04"), find(tree, f"{group}/b03")
+    if image is None or neighbour is None:
+        return
+    with _step(meter, "first pixel") as pixel:
+        neighbour[neighbour.shape[0] // 2, neighbour.shape[1] // 2].load()
+    yield pixel.step
+    with _step(meter, "one band") as band:
+        image.load()
+    yield band.step
+
+
+class _Measured:
+    """Measures what happens inside ``with``."""
+
+    step: Step
+
+    def __init__(self, meter: Any, name: str) -> None:
+        self._meter, self._name = meter, name
+
+    def __enter__(self) -> _Measured:
+        self._meter.start()
+        self._times, self._wall = _cpu(), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, (user, system) = time.perf_counter() - self._wall, _cpu()
+        counts = self._meter.stop()
+        user, system = user - self._times[0], system - self._times[1]
+        self.step = Step(self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read)
+
+
+def _cpu() -> tuple[float, float]:
+    """Seconds of CPU of this process, user and system; to the microsecond where the system counts them so."""
+    if sys.platform == "win32":
+        times = os.times()
+        return times.user, times.system
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime, usage.ru_stime
+
+
+def _step(meter: Any, name: str) -> AbstractContextManager[_Measured]:
+    return _Measured(meter, name)
+
+
+if __name__ == "__main__":
+    main()

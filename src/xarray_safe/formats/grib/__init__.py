@@ -1,0 +1,1 @@
+"""GRIB edition 1, as in the meteorology files of Sentinel-2."""

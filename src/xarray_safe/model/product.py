@@ -1,0 +1,207 @@
+"""What a product type is: its variables, attributes and files, as tables that are functions of an archive's facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.model.lookups import Documents
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Mapping
+
+    from xarray_safe.archive import Archive
+    from xarray_safe.model.arrays import Context, Source
+    from xarray_safe.model.lookups import X
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """One variable of the tree.
+
+    Parameters
+    ----------
+    path
+        Absolute path in the tree, e.g. ``/measurements/reflectance/r10m/b02``.
+    source
+        Where its values come from.
+    dims
+        Names of its dimensions. A variable with the name of its only dimension is a coordinate; others are
+        named in the ``coordinates`` attribute of the variables that they belong to, as in Zarr.
+    attrs
+        Raw attributes as they stand in the Zarr, CF ones (``scale_factor``, ``_FillValue``, …) and look-ups
+        (`lookups.X`) among them.
+    optional
+        A product may lack it (one warning), unless its metadata name the file; else a missing file is an error.
+    """
+
+    path: str
+    source: Source
+    dims: tuple[str, ...]
+    attrs: Mapping[str, object] = field(default_factory=dict)
+    optional: bool = False
+
+    @property
+    def group(self) -> str:
+        """Path of its group."""
+        return self.path.rpartition("/")[0] or "/"
+
+    @property
+    def name(self) -> str:
+        """Name within its group."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What tables may ask of an archive: names of files, and XML that is parsed at its first use, once an opening.
+
+    Parameters
+    ----------
+    files
+        The archive.
+    below
+        Path of the group that is opened; tables may leave out what is neither at it, below it nor above it.
+    """
+
+    files: Archive
+    below: str = "/"
+    documents: Documents = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "documents", Documents(self.files))
+
+    @property
+    def name(self) -> str:
+        """Name of the product's folder without suffix, as the user has it: a label, not a fact."""
+        return self.files.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all files, sorted."""
+        return self.files.names
+
+    @property
+    def top(self) -> tuple[str, ...]:
+        """Names of the files that are in no folder."""
+        return tuple(name for name in self.names if "/" not in name)
+
+
+def _default_reason(context: Context) -> str:
+    return "The archive lacks these files; download it again if you need them."
+
+
+def _unchanged(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
+    return attrs
+
+
+def _no_chunks(var: Var) -> tuple[int, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product in one layout: its tables.
+
+    Parameters
+    ----------
+    type
+        EOPF product type, e.g. ``S02MSIL2A``.
+    layout
+        EOPF layout version, e.g. ``"2.8"``.
+    variables
+        The table of variables.
+    attrs
+        Attributes of groups by path (``/`` for the root), look-ups among them.
+    documents
+        Patterns of its XML files by the names that look-ups use.
+    roots
+        Ends of the names of their root elements.
+    elided
+        Elements before and after the middle of huge documents, which is not read (see `lookups.Documents`).
+    declared_files
+        Look-ups of the files that the metadata name (without suffix): these must be there.
+    optional_folders
+        Folders of files that a whole product may lack; they are missed only if the manifest lists them.
+    chunks
+        Shape of a variable's chunks in EOPF Zarr; empty where Zarr's own rule decides.
+    data_attribute
+        Attribute that data variables have and coordinates lack.
+    explain_absence
+        Says why files may be absent.
+    finalize
+        Last changes to the root attributes, for values that depend on all others (the EOPF name's checksum);
+        gets the attributes and the variables that the product has.
+    """
+
+    type: str
+    layout: str
+    variables: tuple[Var, ...]
+    attrs: Mapping[str, Mapping[str, object]]
+    documents: Mapping[str, str] = field(default_factory=dict)
+    roots: Mapping[str, str] = field(default_factory=dict)
+    elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    declared_files: tuple[X, ...] = ()
+    optional_folders: tuple[str, ...] = ()
+    chunks: Callable[[Var], tuple[int, ...]] = _no_chunks
+    data_attribute: str = "_eopf_attrs"
+    explain_absence: Callable[[Context], str] = _default_reason
+    finalize: Callable[[dict[str, Any], Iterable[Var]], dict[str, Any]] = _unchanged
+
+    def is_coordinate(self, var: Var) -> bool:
+        """Return True if a variable of this product is a coordinate, not data."""
+        return self.data_attribute not in var.attrs
+
+
+@dataclass(frozen=True)
+class ProductType:
+    """A product type that is opened: how to recognise it, and its tables by layout.
+
+    Parameters
+    ----------
+    name
+        EOPF product type, e.g. ``S02MSIL2A``.
+    title
+        What people call it, for messages, e.g. ``Sentinel-2 L2A``.
+    marker
+        Name of the file at the top of an archive that tells the type, for messages and reference pages.
+    matches
+        Tells by an archive's facts whether it is of this type.
+    names
+        Pattern of the beginning of product names (and of the marker), to guess by.
+    layouts
+        Tables by layout; functions of the archive's facts.
+    collection
+        Id of its collection in the STAC of the Copernicus Data Space and the EOPF Sample Service.
+    true_colour
+        Paths of red, green and blue; empty where there is no such picture.
+    projected
+        Whether its images are on a grid of a projected CRS.
+    """
+
+    name: str
+    title: str
+    marker: str
+    matches: Callable[[Facts], bool]
+    names: re.Pattern[str]
+    layouts: Mapping[str, Callable[[Facts], Product]]
+    collection: str = ""
+    true_colour: tuple[str, ...] = ()
+    projected: bool = True
+
+    def product(self, facts: Facts, layout: str) -> Product:
+        """Tables of an archive in a layout.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If products of this type have no such layout.
+        """
+        if layout not in self.layouts:
+            known = ", ".join(repr(name) for name in self.layouts)
+            raise InvalidArgumentError(
+                f"{facts.files.url}: eopf_version={layout!r} is not offered for {self.title}; its layouts are {known}."
+            )
+        return self.layouts[layout](facts)

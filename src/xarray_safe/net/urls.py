@@ -1,0 +1,73 @@
+"""What URLs say: where they lead, what lies below them, and what of them may be shown."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from xarray_safe.errors import InvalidArgumentError
+
+NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
+"""Path of a folder of OData, and of what is in it."""
+
+_USER = re.compile(r"(?<=://)[^/?#]*@")
+_PORTS = {"http": 80, "https": 443}
+
+
+def bare(url: str) -> str:
+    """Give a URL, or a chain of them, for messages: without users, and without the query, which may hold a key."""
+    return _USER.sub("", url.partition("?")[0].partition("#")[0])
+
+
+def bared(text: str) -> str:
+    """Give a text on one line; URLs in it lose user, password and query, which may be a signature."""
+    return " ".join(bare(word) if "://" in word else word for word in text.split())
+
+
+def is_web(path: str) -> bool:
+    """Whether a path is a web server's URL."""
+    return path[:8].lower().startswith(("http://", "https://"))
+
+
+def web_parts(url: str) -> SplitResult:
+    """Take a web server's URL apart.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It is none, or its port is no number up to 65535.
+    """
+    try:
+        parts = urlsplit(url)
+        parts.port  # looked at only now
+    except ValueError as error:
+        raise InvalidArgumentError(f"{bare(url)} is no URL to ask ({error})") from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise InvalidArgumentError(f"{bare(url)} is no URL of a web server")
+    return parts
+
+
+def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port: what tells web servers apart."""
+    return (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
+
+
+def join_url(root: str, name: str) -> str:
+    """URL of a file below a folder's; the query (a signature) stays, and OData has a spelling of its own."""
+    parts = urlsplit(root)
+    if re.search(r"/Products\([^()]+\)/Nodes\([^()]+\)", parts.path):
+        folder = re.sub(r"/(?:Nodes|\$value)?$", "", parts.path.rstrip("/"))
+        path = folder + "".join(f"/Nodes({quote(part)})" for part in name.split("/")) + "/$value"
+    else:
+        path = f"{parts.path.rstrip('/')}/{quote(name)}"
+    return urlunsplit(parts._replace(path=path))
+
+
+def path_of(place: str) -> str:
+    """Path of a web server's URL; of other places, these themselves."""
+    return urlsplit(place).path if is_web(place) else place
+
+
+def with_path(place: str, path: str) -> str:
+    """Give another path on the same web server, the query of a URL stays; of other places, the path itself."""
+    return urlunsplit(urlsplit(place)._replace(path=path, fragment="")) if is_web(place) else path

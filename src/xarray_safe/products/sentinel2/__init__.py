@@ -1,0 +1,46 @@
+"""Sentinel-2 MSI: L1C and L2A in the compact format (since December 2016)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from xarray_safe.model.product import ProductType
+from xarray_safe.products.sentinel2 import product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xarray_safe.model.product import Facts, Product
+    from xarray_safe.products.sentinel2.bands import Level
+
+
+def _type(level: Level) -> ProductType:
+    marker = f"MTD_MSI{level}.xml"
+    return ProductType(
+        name=f"S02MSI{level}",
+        title=f"Sentinel-2 {level} (compact format, since December 2016)",
+        marker=marker,
+        matches=lambda facts: marker in facts.top,
+        names=re.compile(rf"S2[A-D]_MSI{level}_|MTD_MSI{level}\.xml"),
+        layouts={"2.5": _static(product.layout_25, level), "2.8": _static(product.layout_28, level)},
+        collection=f"sentinel-2-{level.lower()}",
+        true_colour=tuple(f"/measurements/reflectance/r10m/{band}" for band in ("b04", "b03", "b02")),
+    )
+
+
+def _static(table: Callable[[Level], Product], level: Level) -> Callable[[Facts | None], Product]:
+    """Return a table that ignores the archive's facts and is made once per process."""
+
+    @cache
+    def made() -> Product:
+        return table(level)
+
+    def static(facts: Facts | None = None) -> Product:
+        return made()
+
+    return static
+
+
+TYPES: Final = (_type("L1C"), _type("L2A"))

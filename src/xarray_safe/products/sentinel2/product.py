@@ -1,0 +1,64 @@
+"""Sentinel-2 L1C and L2A: the tables of each layout put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xarray_safe.model.lookups import X
+from xarray_safe.model.product import Product
+from xarray_safe.products.sentinel2 import bands, layout25, layout28, meteorology
+
+if TYPE_CHECKING:
+    from xarray_safe.model.arrays import Context
+    from xarray_safe.model.product import Var
+    from xarray_safe.products.sentinel2.bands import Level
+
+
+def layout_25(level: Level) -> Product:
+    """Tables of a level in layout 2.5."""
+    return _product(
+        level,
+        layout="2.5",
+        variables=(*layout25.variables(level), *meteorology.variables_25()),
+        attrs=layout25.attributes(level) | meteorology.attributes_25(),
+    )
+
+
+def layout_28(level: Level) -> Product:
+    """Tables of a level in layout 2.8."""
+    return _product(
+        level,
+        layout="2.8",
+        variables=(*layout28.variables(level), *meteorology.variables_28(level)),
+        attrs=layout28.attributes(level),
+        finalize=layout28.finish,
+    )
+
+
+def _product(level: Level, **tables: Any) -> Product:
+    """Tables of a layout with what all layouts share: the archive's files."""
+    return Product(
+        type=f"S02MSI{level}",
+        documents=bands.documents(level),
+        roots=bands.ROOTS,
+        elided=bands.ELIDED,
+        declared_files=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
+        optional_folders=(meteorology.FOLDER,),
+        chunks=chunks,
+        explain_absence=explain_absence,
+        **tables,
+    )
+
+
+def chunks(var: Var) -> tuple[int, ...]:
+    """Shape of an image's chunks in EOPF Zarr, by the last part of its group's path; empty for other variables."""
+    length = bands.CHUNKS.get(var.group.rpartition("/")[2])
+    return (length,) * len(var.dims) if length else ()
+
+
+def explain_absence(context: Context) -> str:
+    """Say why files of a product may be absent."""
+    if bands.baseline(context) < bands.FIRST_OFFSET:
+        version = ".".join(f"{part:02d}" for part in bands.baseline(context))
+        return f"Baseline {version} has vector (GML) masks; images come from 04.00 on, and other files later too."
+    return "The archive lacks these files; download it again if you need them."

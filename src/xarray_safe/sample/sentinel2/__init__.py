@@ -1,0 +1,1 @@
+"""Small Sentinel-2 products, written from a description."""
