@@ -13,8 +13,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import copy, find, replace
-from tests.test_errors_arguments import refused
+from tests.support import copy, find, refused, replace
 from xarray_safe.errors import CorruptFileError, MissingElementError, SafeError, SafeWarning
 from xarray_safe.sample.sentinel2.product import pack
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.access.support import PASSWORD, USER, Sample
-from tests.access.test_find import collection, item
+from tests.access.support import PASSWORD, USER, Sample, collection, item
 from tests.servers.programs import rustac
 from xarray_safe.cli import main
 

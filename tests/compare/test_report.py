@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.compare.browser import look
+from tests.compare.support import look
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
 

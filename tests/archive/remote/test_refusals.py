@@ -14,7 +14,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from xarray.testing import assert_identical
 
-from tests.archive.remote.web import Web, certificate
+from tests.servers.web import Web, certificate
 from xarray_safe.archive import open_archive
 from xarray_safe.archive.remote import fsspec as remote_any
 from xarray_safe.archive.remote import http as remote_http
