@@ -31,6 +31,13 @@ def copy(product: Path, target: Path) -> Path:
     return Path(shutil.copytree(product, target / product.name, copy_function=os.link))
 
 
+def own(product: Path, target: Path) -> Path:
+    """Copy a product, a twin or a zip to files that may be written into; `target` becomes the copy."""
+    if product.is_dir():
+        return Path(shutil.copytree(product, target, copy_function=shutil.copyfile))
+    return Path(shutil.copyfile(product, target))
+
+
 def find(product: Path, pattern: str) -> Path:
     """The one file of a product that matches a pattern."""
     (path,) = product.rglob(pattern)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from tests.support import copy, find, refused, replace
 from xarray_safe.errors import CorruptFileError, MissingElementError, SafeError, SafeWarning
-from xarray_safe.sample.sentinel2.product import pack
 
 BAND = "/measurements/reflectance/r10m/b02"
 DOCUMENTS = ("MTD_MSIL2A.xml", "MTD_TL.xml", "MTD_DS.xml", "manifest.safe")
@@ -255,13 +254,6 @@ def test_damaged_zips_give_no_errors_but_safe_ones(tmp_path, tiny_zip, data):
         assert read_all(path)["/measurements/reflectance/r60m/b09"].shape == (6, 6)
     except SafeError as error:
         assert path.name in str(error)
-
-
-@pytest.fixture(scope="module")
-def tiny_zip(tiny_folder):
-    path = tiny_folder.with_name("tiny.SAFE.zip")
-    pack(tiny_folder, path, compressed=True)
-    return path
 
 
 # --- images and meteorology -------------------------------------------------------------------------------------------

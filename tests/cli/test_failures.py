@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import xarray as xr
 
 import xarray_safe
+from tests.support import own
 
 
 def call(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -92,7 +92,7 @@ def test_version() -> None:
 
 
 def test_layout_of_two_safes(tiny_folder: Path, tmp_path: Path) -> None:
-    same = shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)
+    same = own(tiny_folder, tmp_path / tiny_folder.name)
     arguments = ("compare", tiny_folder, same, "--no-costs", "--no-values", "--layout")
     done = call(*arguments, "2.5")
     assert done.returncode == 0

@@ -35,14 +35,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
-@pytest.fixture(scope="module")
-def tiny_zarr(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.zarr"
-    with xr.open_datatree(tiny_folder, engine="safe") as tree:
-        tree.to_zarr(path, zarr_format=2, consolidated=True)
-    return path
-
-
 def test_help(run: Run) -> None:
     status, out, _ = run("--help")
     assert status == 0
