@@ -13,8 +13,6 @@ from urllib.parse import parse_qsl
 
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.archive.manifest import MANIFEST, read_manifest
-from xarray_safe.compare.expected import converter_version
-from xarray_safe.compare.values import said
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
@@ -146,6 +144,8 @@ class Place:
         return url, {"storage_options": options} if options else {}
 
     def _failed(self, error: Exception) -> SafeError:
+        from xarray_safe.compare.values import said
+
         if isinstance(error, FileNotFoundError):
             return MissingFileError(f"{self.shown}: there is no Zarr ({said(error)})")
         if getattr(error, "status", None) in (401, 403) or isinstance(error, PermissionError):
@@ -200,6 +200,8 @@ def layout_in(tree: DataTree) -> str:
     InvalidArgumentError
         If it is none that ``engine="safe"`` offers.
     """
+    from xarray_safe.compare.expected import converter_version
+
     version = converter_version({str(key): value for key, value in tree.attrs.items()})
     if version is not None:
         return layout_of(version)
