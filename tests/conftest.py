@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support import Run
 
     Once = Callable[[str, Callable[[Path], Path]], Path]
 
@@ -147,3 +150,18 @@ def product(request, l2a_folder, l1c_folder):
 def layout(request):
     """Each of the layouts."""
     return request.param
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line as a user does, but in this process."""
+    from xarray_safe.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call

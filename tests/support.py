@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 """The checkout."""
 
 SHARED = ROOT.parent / "shared"
+
+Run = Callable[..., tuple[int, str, str]]
+"""Calls the command line with arguments; returns its exit status, output and errors."""
 
 
 def copy(product: Path, target: Path) -> Path:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xarray.testing import assert_identical
 
-from tests.archive.remote.support import item
+from tests.archive.remote.support import Zipped, item
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError, NotASafeError
 
@@ -72,17 +72,6 @@ def in_memory(folder, name):
         if path.is_file():
             memory.pipe(f"/{name}/{folder.name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
     return f"memory://{name}/{folder.name}"
-
-
-class Zipped:
-    """A zip that gives ranges of its bytes, and nothing else."""
-
-    def __init__(self, path):
-        self.url, self.data = "my store/x.zip", path.read_bytes()
-        self.size = len(self.data)
-
-    def read(self, start, stop):
-        return self.data[start:stop]
 
 
 DOORS = {

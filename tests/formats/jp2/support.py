@@ -119,13 +119,15 @@ def tiny_tiles(pixels: Pixels, tile: int, levels: int) -> bytes:
     return bytes(head) + b"".join(parts) + b"\xff\xd9"
 
 
-def truth(path: Path, overview: int = 0, rows: int | None = None) -> Pixels:
-    """Read an image, its first rows, or its overview, by rasterio."""
+def truth(
+    path: Path, overview: int = 0, rows: int | None = None, window: tuple[tuple[int, int], ...] | None = None
+) -> Pixels:
+    """Read an image, its first rows, a window (of rows and columns), or its overview, by rasterio."""
     options = {"OVERVIEW_LEVEL": overview - 1} if overview else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, **options) as source:
-            pixels: Pixels = source.read(window=((0, rows or source.height), (0, source.width)))
+            pixels: Pixels = source.read(window=window or ((0, rows or source.height), (0, source.width)))
     return pixels
 
 
