@@ -12,9 +12,9 @@ from xarray_safe.archive.zip.archive import ZipArchive
 from xarray_safe.errors import CorruptFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from xarray_safe.archive.files import ByteSource, Request
+    from xarray_safe.archive.files import Request
     from xarray_safe.archive.remote.store import Store, Version
 
 TAIL = (1 << 16) + 128
@@ -37,7 +37,7 @@ class Place:
 
 
 class RemoteFile:
-    """A remote file; implements `files.VersionedFile`.
+    """A remote file in one version, and ranges of it that are in memory; implements `files.VersionedFile`.
 
     Parameters
     ----------
@@ -47,25 +47,28 @@ class RemoteFile:
         Size and tag when it was opened.
     origin
         Random id of this opening, shared by all pickled copies: neither URL nor version need identify the file.
+    blocks
+        Ranges in memory, by the path in the store; they are not pickled.
     """
 
     local = False
 
-    def __init__(self, place: Place, version: Version, origin: str = "") -> None:
+    def __init__(self, place: Place, version: Version, origin: str = "", blocks: Blocks | None = None) -> None:
         self.place, self._version, self._origin = place, version, origin or uuid4().hex
+        self._blocks = blocks or Blocks()
         self.path = place.url
         self.size = version.size or 0
         self.tag = version.tag
         self._fetcher = Fetcher(place.store, Versions({place.path: version}))
 
     @classmethod
-    def probe(cls, place: Place) -> tuple[RemoteFile, ByteSource]:
+    def probe(cls, place: Place) -> tuple[RemoteFile, RemoteFile]:
         """Ask for the end of the file: one request, which also shows size and version.
 
         Returns
         -------
-        file, buffered
-            The latter has the last `TAIL` bytes in memory.
+        file, tail
+            The latter is the same with its last `TAIL` bytes in memory.
 
         Raises
         ------
@@ -77,26 +80,27 @@ class RemoteFile:
         file = cls(place, answer.version._replace(size=answer.version.size or size))
         if file.size != size:
             raise CorruptFileError(f"{place.url}: the server returns other bytes than the end of the zip")
-        return file, BufferedFile(file, Blocks({ByteRange(place.path, answer.start, size): answer.data}))
+        return file, file._with(Blocks({ByteRange(place.path, answer.start, size): answer.data}))
 
     def read(self, start: int, stop: int) -> bytes:
         """Return bytes ``start:stop``, which must be within the file."""
         return self.read_many([(start, stop)])[0]
 
     def read_many(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return several ranges, fetched together."""
-        return self.fetch(self._named(ranges))
+        """Return several ranges; those that are not in memory are fetched together."""
+        return read_through(self._blocks, self._requests(ranges), self._fetcher.many)
 
-    def fetch(self, requests: Sequence[Request]) -> list[bytes]:
-        """Return several ranges of the file, which the requests name by its path in the store."""
-        return self._fetcher.many(requests)
+    def prefetch(self, ranges: Iterable[tuple[int, int]]) -> RemoteFile:
+        """Fetch ranges that will be read soon, those near each other in one request; return the file with them."""
+        wanted = coalesce(self._requests(ranges), METADATA_GAP)
+        return self._with(Blocks(zip(wanted, self._fetcher.many(wanted), strict=True)))
 
-    def prefetch(self, ranges: Iterable[tuple[int, int]]) -> ByteSource:
-        """Fetch ranges that will be read soon, those near each other in one request."""
-        wanted = coalesce(self._named(ranges), METADATA_GAP)
-        return BufferedFile(self, Blocks(zip(wanted, self.fetch(wanted), strict=True)))
+    def _with(self, blocks: Blocks) -> RemoteFile:
+        file = RemoteFile(self.place, self._version, self._origin, blocks)
+        file._fetcher = self._fetcher  # with the versions that it has seen
+        return file
 
-    def _named(self, ranges: Iterable[tuple[int, int]]) -> list[Request]:
+    def _requests(self, ranges: Iterable[tuple[int, int]]) -> list[Request]:
         return [(self.place.path, start, stop) for start, stop in ranges]
 
     def __reduce__(self) -> tuple[type[RemoteFile], tuple[Place, Version, str]]:
@@ -112,22 +116,6 @@ class RemoteFile:
         return hash(self._origin)
 
 
-@dataclass(frozen=True)
-class BufferedFile:
-    """A remote file of which some ranges are in memory; implements `files.ByteSource`."""
-
-    file: RemoteFile
-    blocks: Blocks
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Return bytes ``start:stop``, which must be within the file."""
-        return self.read_many([(start, stop)])[0]
-
-    def read_many(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Return several ranges; those that are not in memory are fetched together."""
-        return read_through(self.blocks, self.file._named(ranges), self.file.fetch)
-
-
 def open_zip(place: Place) -> ZipArchive:
     """Open a remote zip: usually one request.
 
@@ -136,7 +124,7 @@ def open_zip(place: Place) -> ZipArchive:
     MissingFileError, AccessDeniedError, RemoteFailedError, UnsupportedProductError, NotASafeError, CorruptFileError
         There is no such file, it cannot be read, or not by ranges, or it is not a product.
     """
-    file, buffered = RemoteFile.probe(place)
+    file, tail = RemoteFile.probe(place)
     archive = ZipArchive(file)
-    archive.open(buffered)
+    archive.open(tail)
     return archive

@@ -111,10 +111,9 @@ def read_prefix(file: ImageFile, index: TileIndex, tile: int, reduction: int) ->
             size = min(place.length, 4 * size)
             continue
         _check_packets(file, header, tile, [part])
-        need = part.body + sum(part.packets[: _packets(header, tile, reduction)]) if part.packets else place.length
-        if need <= len(data):
+        size = _needed(header, tile, part, place, reduction)
+        if size <= len(data):
             return [part]
-        size = need
 
 
 def estimated_bytes(header: Header, tile: int, reduction: int) -> int:
@@ -138,6 +137,10 @@ def needed_bytes(file: ImageFile, header: Header, tile: int, place: TilePart, da
         part = _parse(file, tile, 0, place, memoryview(data), 1)
     except _TooShortError:
         return min(place.length, 4 * len(data))
+    return _needed(header, tile, part, place, reduction)
+
+
+def _needed(header: Header, tile: int, part: ParsedPart, place: TilePart, reduction: int) -> int:
     return part.body + sum(part.packets[: _packets(header, tile, reduction)]) if part.packets else place.length
 
 
