@@ -1,4 +1,4 @@
-"""Tile-parts: where one is in its file, and the SOT segment with which it begins (ISO/IEC 15444-1, A.4.2)."""
+"""Tile-parts: where one is in its file, its SOT segment and TLM tables (ISO/IEC 15444-1, A.4.2 and A.7.1)."""
 
 from __future__ import annotations
 
@@ -44,3 +44,28 @@ def read_sot(data: bytes | memoryview, position: int = 0) -> Sot | None:
         return None
     marker, size, *fields = _SOT.unpack_from(data, position)
     return Sot(*fields) if marker == SOT and size == 10 else None
+
+
+def read_tlm(body: bytes, count: int = 0) -> list[tuple[int, int]] | None:
+    """Return tile and length of the tile-parts that the body of a TLM segment lists; None if it is invalid.
+
+    Parameters
+    ----------
+    body
+        The segment without marker and length.
+    count
+        Tile-parts in the segments before it: tiles without numbers are counted.
+    """
+    if len(body) < 2:
+        return None
+    tile_size, length_size = (body[1] >> 4) & 3, 4 if body[1] & 0x40 else 2
+    entry = tile_size + length_size
+    if tile_size == 3 or (len(body) - 2) % entry:
+        return None
+    return [
+        (
+            int.from_bytes(body[at : at + tile_size], "big") if tile_size else count + number,
+            int.from_bytes(body[at + tile_size : at + entry], "big"),
+        )
+        for number, at in enumerate(range(2, len(body), entry))
+    ]

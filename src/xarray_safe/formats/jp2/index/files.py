@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError
 from xarray_safe.formats.jp2.header import TLM
+from xarray_safe.formats.jp2.tile_part import read_tlm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,17 +134,14 @@ def _segment(data: bytes, label: str) -> tuple[int, StoredIndex]:
     """Decode the index of a row: size of the file, and where its tiles are."""
     try:
         size, first, length = struct.unpack_from(">QQL", data)
-        marker, _, number, kind = struct.unpack_from(">HHBB", data, 20)
+        marker, _, number = struct.unpack_from(">HHB", data, 20)
     except struct.error:
         raise CorruptFileError(f"{label}: the index is cut short; download it again") from None
-    tile_size, part_size = (kind >> 4) & 3, 4 if kind & 0x40 else 2
-    step = tile_size + part_size
-    if marker != TLM or number or tile_size == 3 or len(data) != 20 + length or (length - 6) % step:
+    entries = read_tlm(data[24:])
+    if marker != TLM or number or entries is None or len(data) != 20 + length:
         raise CorruptFileError(f"{label}: the index is not a TLM segment; download it again")
     parts, position = {}, first
-    for count, at in enumerate(range(26, len(data), step)):
-        tile = int.from_bytes(data[at : at + tile_size], "big") if tile_size else count
-        part = int.from_bytes(data[at + tile_size : at + step], "big")
+    for tile, part in entries:
         if tile in parts:
             raise CorruptFileError(f"{label}: tile {tile} has several parts, which no Sentinel-2 image has")
         parts[tile] = (position, part)

@@ -19,7 +19,7 @@ from xarray_safe.formats.jp2.header import EOC, FIRST_READ, Header, ImageFile, r
 from xarray_safe.formats.jp2.index import cache
 from xarray_safe.formats.jp2.index.search import TileSearch, UnsortedTilePartsError
 from xarray_safe.formats.jp2.index.verify import HeaderCheck
-from xarray_safe.formats.jp2.tile_part import MIN_BYTES, SOT_BYTES, TilePart, read_sot
+from xarray_safe.formats.jp2.tile_part import MIN_BYTES, SOT_BYTES, TilePart, read_sot, read_tlm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -185,21 +185,15 @@ class TileIndex:
     def _read_table(self, file: ImageFile) -> None:
         """Read the TLM segments: lengths of all tile-parts in the order of the file (A.7.1)."""
         self._parts = {}
-        position = self.header.tiles_start
-        count = 0
+        position, count = self.header.tiles_start, 0
         for body in sorted(self.header.tlm):
-            if len(body) < 2:
-                file.corrupt("a TLM segment is empty")
-            tile_size, length_size = (body[1] >> 4) & 3, 4 if body[1] & 0x40 else 2
-            entry = tile_size + length_size
-            if tile_size == 3 or (len(body) - 2) % entry:
-                file.corrupt("the length of a TLM segment does not fit its entries")
-            for at in range(2, len(body), entry):
-                tile = int.from_bytes(body[at : at + tile_size], "big") if tile_size else count
-                length = int.from_bytes(body[at + tile_size : at + entry], "big")
+            entries = read_tlm(body, count)
+            if entries is None:
+                file.corrupt("a TLM segment is invalid")
+            count += len(entries)
+            for tile, length in entries:
                 self._add(file, tile, TilePart(position, length))
                 position += length
-                count += 1
         self._next = None
 
 
