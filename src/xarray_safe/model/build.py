@@ -164,7 +164,7 @@ def build(product: Product, facts: Facts, options: BuildOptions | None = None) -
     options = options or BuildOptions()
     context = BuildContext.of(product, facts, options.reduction)
     wanted = [var for var in product.variables if is_below(var.path, facts.below)]
-    with facts.files.ahead(context.prefetch(wanted)):
+    with facts.files.prefetch(context.prefetch(wanted)):
         return _build(product, context, wanted, facts.below, options)
 
 
