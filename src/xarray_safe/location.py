@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl
 
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.archive.manifest import MANIFEST, read_manifest
-from xarray_safe.compare.expected import converter_version
 from xarray_safe.compare.values import said
 from xarray_safe.errors import (
     AccessDeniedError,
@@ -24,7 +23,6 @@ from xarray_safe.errors import (
     SafeError,
 )
 from xarray_safe.net.urls import bare
-from xarray_safe.products import layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _TENANT: Final = re.compile(r"s3a?://[^/]*:")
 """A bucket of Ceph's multitenancy, ``tenant:bucket``, which botocore, and so s3fs, refuses."""
-_LAYOUT_OF_STAC: Final = {"1.0": "2.5", "1.1": "2.8"}
 _ZARR: Final = (".zmetadata", ".zgroup", "zarr.json")
 
 
@@ -190,28 +187,6 @@ def _extra_access() -> Iterator[None]:
     except ImportError as error:
         text = f'{error.name or "a package"} is not installed, which this needs: pip install "xarray-safe[access]"'
         raise ImportError(text, name=error.name) from error
-
-
-def layout_in(tree: DataTree) -> str:
-    """Layout of an open tree, by the converter's own note in it, or by the version of STAC that it speaks.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is none that ``engine="safe"`` offers.
-    """
-    version = converter_version({str(key): value for key, value in tree.attrs.items()})
-    if version is not None:
-        return layout_of(version)
-    item = tree.attrs.get("stac_discovery")
-    stac = str(item.get("stac_version", "")) if isinstance(item, dict) else ""
-    layout = _LAYOUT_OF_STAC.get(stac.rpartition(".")[0])
-    if layout is None:
-        raise InvalidArgumentError(
-            f"the layout of the Zarr is not known: stac_discovery/stac_version is {stac or 'missing'} at its root; "
-            f"known are {', '.join(f'{stac}.x (layout {known})' for stac, known in _LAYOUT_OF_STAC.items())}"
-        )
-    return layout
 
 
 def _is_zarr(url: str) -> bool:

@@ -12,9 +12,9 @@ from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
 from xarray_safe.compare.values import said
 from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
-from xarray_safe.location import Place, layout_in, place
+from xarray_safe.location import Place, place
 from xarray_safe.net.urls import bared
-from xarray_safe.products import layout_of
+from xarray_safe.products.layouts import layout_in, layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
 
@@ -131,7 +131,7 @@ def _layout(source: Place | DataTree, tree: DataTree, asked: str | None) -> str:
     """
     name = source.shown if isinstance(source, Place) else "the open tree"
     try:
-        found = layout_in(tree)
+        found = layout_in({str(key): value for key, value in tree.attrs.items()})
     except InvalidArgumentError as error:
         if asked is None:
             raise InvalidArgumentError(f"{name}: {error}; give layout=…, if you know it") from error

@@ -23,8 +23,6 @@ Kind = Literal["SAFE", "Zarr"]
 Chunks = int | Literal["auto"] | dict[str, int] | None
 
 _ENGINES: Final[dict[Kind, str]] = {"SAFE": "safe", "Zarr": "zarr"}
-_LAYOUT_OF_STAC: Final = {"1.0": "2.5", "1.1": "2.8"}
-"""Layout by the STAC version that a Zarr's root attributes speak; layouts 2.7 and 2.8 are one."""
 
 
 @dataclass(frozen=True)
@@ -224,9 +222,13 @@ def layout_text(eopf_version: object) -> str | None:
 
 
 def layout_of_tree(tree: DataTree) -> str | None:
-    """Layout that a tree's root attributes show, ``"2.5"`` or ``"2.8"``; None if they do not tell."""
-    version = tree.attrs.get("stac_discovery", {}).get("stac_version", "")
-    return _LAYOUT_OF_STAC.get(".".join(str(version).split(".")[:2]))
+    """Layout that a tree's root attributes show; None if they do not tell, or it is not offered."""
+    from xarray_safe.products.layouts import layout_in
+
+    try:
+        return layout_in({str(key): value for key, value in tree.attrs.items()})
+    except InvalidArgumentError:
+        return None
 
 
 def describe(tree: DataTree) -> dict[str, Any]:
