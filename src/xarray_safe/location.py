@@ -143,6 +143,8 @@ class Place:
         return url, {"storage_options": options} if options else {}
 
     def _failed(self, error: Exception) -> SafeError:
+        from xarray_safe.compare.values import said
+
         if isinstance(error, FileNotFoundError):
             return MissingFileError(f"{self.shown}: there is no Zarr ({said(error)})")
         if getattr(error, "status", None) in (401, 403) or isinstance(error, PermissionError):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.trees import find
 from xarray_safe.errors import MissingFileError
 
 if TYPE_CHECKING:
@@ -110,6 +109,17 @@ def _reflectance(counts: Pixels, attrs: Mapping[str, Any]) -> Pixels:
 def step_of(size: int, most: int) -> int:
     """Which pixels to take of so many, so that there are no more than `most`: every n-th."""
     return max(1, -(-size // most))
+
+
+def find(tree: DataTree, path: str) -> DataArray | None:
+    """Return the variable at an absolute path, or None; ``path in tree`` knows the next level only."""
+    from xarray import DataArray
+
+    try:
+        found = tree[path]
+    except KeyError:
+        return None
+    return found if isinstance(found, DataArray) else None
 
 
 def _images(tree: DataTree, group: str) -> list[DataArray]:

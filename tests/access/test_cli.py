@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main.main()
+            main()
         out, err = capsys.readouterr()
         return ended.value.code or 0, out, err
 

@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main.main()
+            main()
         out, err = capsys.readouterr()
         return int(ended.value.code or 0), out, err
 
@@ -185,7 +185,7 @@ def test_quicklook_of_a_safe_imports_little(tiny_folder: Path, tmp_path: Path) -
     code = (
         "import sys; sys.argv = ['', 'quicklook', *sys.argv[1:]]\n"
         "from xarray_safe import cli\n"
-        "try: main.main()\n"
+        "try: cli.main()\n"
         "finally: print([name for name in ('xarray', 'pandas', 'dask', 'eccodes', 'zarr') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(tiny_folder), "-o", str(tmp_path / "q.png")]

@@ -70,7 +70,7 @@ def test_discover_and_describe_read_no_pixels(cat, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a pixel was read")
 
-    monkeypatch.setattr("xarray_safe.model.build.LazyArray.__getitem__", refuse)
+    monkeypatch.setattr("xarray_safe.lazy.LazyArray.__getitem__", refuse)
     monkeypatch.setattr("xarray.backends.zarr.ZarrArrayWrapper.__getitem__", refuse)
     first, second = (cat[name].describe() for name in ("safe_folder", "zarr_local"))
     assert first == second

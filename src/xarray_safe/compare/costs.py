@@ -18,9 +18,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.compare.result import Step
-from xarray_safe.compare.trees import find
 from xarray_safe.compare.values import said
 from xarray_safe.errors import SafeError
+from xarray_safe.quicklook import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -144,4 +144,4 @@ def group(archive: Memory, layout: str, name: str, level: Any = "L2A") -> xr.Dat
 
 
 def look_up(value: Any, archive: Memory) -> Any:
-    return value.resolve(archive) if isinstance(value, meteorology.FromGrib) else value
+    return value.resolve(archive) if isinstance(value, meteorology.GribAttrs) else value
