@@ -57,5 +57,5 @@ def _of_zarr(source: ProductLocation, size: int) -> bytes:
         except Exception as error:  # whatever a damaged chunk makes a codec say
             raise CorruptFileError(f"{source.label}: its bands cannot be read ({describe_error(error)})") from error
     if picture is None:
-        raise MissingElementError(f"{source.label} has no bands b04, b03, b02 of one resolution to draw")
+        raise MissingElementError(f"{source.label} has no red, green and blue of one resolution to draw")
     return picture

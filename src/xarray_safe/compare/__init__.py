@@ -75,7 +75,7 @@ def compare(
 
     Examples
     --------
-    >>> print(compare("S2B_….SAFE.zip", "S2B_….zarr"))  # doctest: +SKIP
+    >>> print(compare("product.SAFE.zip", "product.zarr"))  # doctest: +SKIP
     identical
     """
     sources = [

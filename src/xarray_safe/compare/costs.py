@@ -20,18 +20,15 @@ from typing import TYPE_CHECKING, Any
 from xarray_safe.compare.result import Step
 from xarray_safe.errors import SafeError
 from xarray_safe.location import describe_error
-from xarray_safe.quicklook import find
+from xarray_safe.quicklook import colour_paths, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from xarray import DataTree
+    from xarray import DataArray, DataTree
 
     from xarray_safe.location import ProductLocation
-
-GROUPS = tuple(f"/measurements/reflectance/{group}" for group in ("r10m", "r20m", "r60m"))
-"""The first that has them gives the pixel (of b03) and the band (b04)."""
 
 _LONGEST = 600.0
 
@@ -126,16 +123,35 @@ def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
     with _step(meter, "open") as opened:
         tree = open_tree()
     yield opened.step
-    group = next((group for group in GROUPS if find(tree, f"{group}/b04") is not None), GROUPS[0])
-    image, neighbour = find(tree, f"{group}/b04"), find(tree, f"{group}/b03")
-    if image is None or neighbour is None:
+    image, other = choose_images(tree)
+    if image is None or other is None:
         return
     with _step(meter, "first pixel") as pixel:
-        neighbour[neighbour.shape[0] // 2, neighbour.shape[1] // 2].load()
+        other[tuple(size // 2 for size in other.shape)].load()
     yield pixel.step
     with _step(meter, "one band") as band:
         image.load()
     yield band.step
+
+
+def choose_images(tree: DataTree) -> tuple[DataArray | None, DataArray | None]:
+    """Choose the image that is read as a whole and the one of which a pixel is read.
+
+    Returns
+    -------
+    DataArray or None, DataArray or None
+        Red and green at the finest resolution where the product has a picture in true colour; else the largest image
+        for both; None if the tree has no variable of two dimensions.
+    """
+    for paths in colour_paths():
+        red, green = (find(tree, path) for path in paths[:2])
+        if red is not None:
+            return red, green
+    images = (
+        image for node in tree.subtree for image in node.to_dataset(inherit=False).data_vars.values() if image.ndim > 1
+    )
+    largest = max(images, key=lambda image: image.size, default=None)
+    return largest, largest
 
 
 class _Measured:

@@ -30,7 +30,7 @@ MISSING: Final = "<missing>"
 
 _BAND: Final = "/conditions/geometry/band"
 _DETECTOR: Final = "/conditions/geometry/detector"
-_OUR_OUTPUTS: Final = re.compile(r"S\d\dMSI\w+_etc")
+_OUR_OUTPUTS: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
 _OUR_NOTE: Final = "GRIB to CDM+CF as cfgrib does it"
 _NOTES: Final = {
     f"/conditions/meteorology/{group}": re.compile(

@@ -86,4 +86,4 @@ class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]
     """
 
     kind: Kind = "Zarr"
-    filepattern = r"s\d[a-z_]_?msi\w*\.zarr/?$"
+    filepattern = r"s(?:\d[a-z_]_|0\d[a-z]{3})\w*\.zarr/?$"

@@ -26,7 +26,7 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
 
     Examples
     --------
-    >>> EopfTreeReader(SAFE("S2A_….SAFE"), eopf_version="2.5").to_dask()  # doctest: +SKIP
+    >>> EopfTreeReader(SAFE("product.SAFE"), eopf_version="2.5").to_dask()  # doctest: +SKIP
     """
 
     implements = {SAFE, EopfZarr}

@@ -116,7 +116,7 @@ def read_prefix(file: ImageFile, index: Index, tile: int, halvings: int) -> list
 def guessed_bytes(header: Header, tile: int, halvings: int) -> int:
     """Guess how many bytes from its start the image of a tile after so many halvings needs: rather too many.
 
-    Of the bits of a sample, images as Sentinel-2 has them (15 bits, of which 12 are used) take two thirds.
+    Of the bits of a sample, images as products have them (15 bits, of which 12 are used) take two thirds.
     """
     x0, y0, x1, y1 = header.box(tile, halvings)
     return GUESS_EXTRA + (x1 - x0) * (y1 - y0) * header.components * header.bits * 3 // 32

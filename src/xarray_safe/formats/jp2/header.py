@@ -48,7 +48,7 @@ class ImageFile:
 
     def unsupported(self, problem: str) -> NoReturn:
         """Raise the error of a file that this reader does not read."""
-        raise UnsupportedProductError(f"{self}: {problem}, which no Sentinel-2 image has")
+        raise UnsupportedProductError(f"{self}: {problem}, which no known product has")
 
     def __str__(self) -> str:
         """Name the file and its archive."""
@@ -156,14 +156,14 @@ def halved(size: int, times: int) -> int:
 
 
 def read_header(file: ImageFile) -> Header:
-    """Read the main header: one small read in every Sentinel-2 image.
+    """Read the main header: one small read in every image of known products.
 
     Raises
     ------
     CorruptFileError
         It is no JPEG 2000 file, ends early, or contradicts itself.
     UnsupportedProductError
-        It is one of a kind that Sentinel-2 does not use: signed, subsampled, with an offset.
+        It is one of a kind that products do not use: signed, subsampled, with an offset.
     """
     size = FIRST_READ
     while True:

@@ -132,7 +132,7 @@ def _segment(data: bytes, where: str) -> tuple[int, cache.Known]:
         tile = int.from_bytes(data[at : at + tile_size], "big") if tile_size else count
         part = int.from_bytes(data[at + tile_size : at + step], "big")
         if tile in parts:
-            raise CorruptFileError(f"{where}: tile {tile} has several parts, which no Sentinel-2 image has")
+            raise CorruptFileError(f"{where}: tile {tile} has several parts, which no known product has")
         parts[tile] = (position, part)
         position += part
     try:

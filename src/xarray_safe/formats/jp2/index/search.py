@@ -5,7 +5,7 @@ other. But a tile's place can be guessed from its number, and a tile-part be rec
 does not occur inside packets. So a window about as long as a tile, read where the tile should start, shows where it
 does, or at least one near it.
 
-All this holds for images as Sentinel-2 has them: tiles in order, each in one part. For others `NotPlainError` sends
+All this holds for images as products have them: tiles in order, each in one part. For others `NotPlainError` sends
 one back to the walk.
 """
 
