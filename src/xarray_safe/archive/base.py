@@ -41,7 +41,7 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """Product name as the folder (or the zip without a folder in it) has it, e.g. ``S2B_MSIL2A_…_20241115T125542``.
+        """Product name as the folder (or the zip without a folder in it) has it.
 
         Users rename files: it is a label, not a fact.
         """

@@ -14,7 +14,7 @@ Request = tuple[str, int, int | None]
 class Files(Protocol):
     """The named files of one product, read by ranges of bytes.
 
-    Names are POSIX paths relative to the product's folder, e.g. ``GRANULE/L2A_…/MTD_TL.xml``.
+    Names are POSIX paths relative to the product's folder, e.g. ``folder/file.xml``.
     An archive pickles (as path and description, without handles) and any thread may read from it.
     """
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from xarray_safe.sample.sentinel2.product import write
-from xarray_safe.sample.sentinel2.spec import Spec
+from xarray_safe.sample.sentinel2.spec import Spec, scaled_size
+from xarray_safe.sample.zarr import write_zarr
 
-__all__ = ["Spec", "write"]
+__all__ = ["Spec", "scaled_size", "write", "write_zarr"]

@@ -27,7 +27,7 @@ LOCAL = struct.Struct("<4s5H3L2H")
 _TAIL = (1 << 16) + 128
 """Longest comment, and the records that end a zip."""
 _MAX_MEMBERS = 100_000
-"""More than any product has (a Sentinel-2 product: 110; the largest old ones: some 10,000)."""
+"""More than any product has (usual: 110; the largest old ones: some 10,000)."""
 
 AGAIN = "the zip is cut short or damaged; download it again"
 

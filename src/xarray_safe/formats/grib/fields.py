@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Files, Request
     from xarray_safe.model.arrays import Array, Context, Key
 
-_PIECE: Final = 1 << 16  # bytes of one read: many times a whole file of a Sentinel-2 product
+_PIECE: Final = 1 << 16  # bytes of one read: many times a whole file of a product
 _HEAD: Final = 1 << 12  # bytes of a message in which its header lies
 _FIELD_BYTES: Final = 4000  # what an indexed message takes in memory, about
 

@@ -1,6 +1,6 @@
 """What the header of one GRIB message says, under the names that cfgrib gives to it.
 
-The messages in Sentinel-2 products are all alike: GRIB edition 1, ECMWF's local section, a regular grid. Their
+The messages in products are all alike: GRIB edition 1, ECMWF's local section, a regular grid. Their
 headers are read here directly (WMO FM 92 GRIB, edition 1), in less than 0.1 ms each, since importing eccodes and having
 it load its definitions takes 0.3 s, more than opening a whole product. Any other message is asked through eccodes.
 """
@@ -132,7 +132,7 @@ def field(head: bytes, start: int, length: int, where: str, whole: Callable[[], 
     where
         File and message, for errors.
     whole
-        Reads all of it; called only for messages of another kind than those in Sentinel-2 products.
+        Reads all of it; called only for messages of another kind than those in products.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def field(head: bytes, start: int, length: int, where: str, whole: Callable[[], 
     """
     if head[7] == 1:
         check_sections(head, length, where)
-        known = _field_of_sentinel_2(head, start, length, where)
+        known = _usual_field(head, start, length, where)
         if known is not None:
             return known
     return _field_by_eccodes(whole(), start, where)
@@ -210,8 +210,8 @@ def _signed(data: bytes) -> int:
     return sign - value if value & sign else value
 
 
-def _field_of_sentinel_2(message: bytes, start: int, length: int, where: str) -> Field | None:
-    """Read a message of the kind in Sentinel-2 products; None if it is of another kind.
+def _usual_field(message: bytes, start: int, length: int, where: str) -> Field | None:
+    """Read a message of the kind in products; None if it is of another kind.
 
     Octets are those of WMO FM 92 GRIB edition 1 and of ECMWF's local definition 1; here they count from 0.
     """

@@ -119,7 +119,7 @@ def read_prefix(file: ImageFile, index: TileIndex, tile: int, reduction: int) ->
 def estimated_bytes(header: Header, tile: int, reduction: int) -> int:
     """Estimate how many bytes from its start the image of a tile at a reduction needs: rather too many.
 
-    Images as Sentinel-2 has them (15 bits, of which 12 are used) take two thirds of the bits of a sample.
+    Images as products have them (15 bits, of which 12 are used) take two thirds of the bits of a sample.
     """
     x0, y0, x1, y1 = header.tile_bounds(tile, reduction)
     return HEADER_ESTIMATE + (x1 - x0) * (y1 - y0) * header.components * header.bits * 3 // 32

@@ -55,7 +55,7 @@ def _boxes(head: bytes) -> Iterator[tuple[str, bytes]]:
     while at + 8 <= len(head):
         length, kind = struct.unpack_from(">I4s", head, at)
         start = at + 8
-        if length == 1 and start + 8 <= len(head):  # a long box, as Sentinel-2 has them
+        if length == 1 and start + 8 <= len(head):  # a long box, as products have them
             (length,) = struct.unpack_from(">Q", head, start)
             start += 8
         if kind == b"jp2c" or at + length < start:

@@ -64,7 +64,7 @@ class ImageFile:
 
     def unsupported(self, problem: str) -> NoReturn:
         """Raise the error for a kind of file that is not supported."""
-        raise UnsupportedProductError(f"{self}: {problem}, which no Sentinel-2 image has")
+        raise UnsupportedProductError(f"{self}: {problem}, which no known product has")
 
     def __str__(self) -> str:
         """Return the names of file and archive, for messages."""
@@ -177,14 +177,14 @@ def ceil_div_pow2(size: int, exponent: int) -> int:
 
 
 def read_header(file: ImageFile) -> Header:
-    """Read the main header: one small read in every Sentinel-2 image.
+    """Read the main header: one small read in every image of known products.
 
     Raises
     ------
     CorruptFileError
         It is not a JPEG 2000 file, ends early, or contradicts itself.
     UnsupportedProductError
-        It is of a kind that Sentinel-2 does not use: signed, subsampled, with an offset.
+        It is of a kind that products do not use: signed, subsampled, with an offset.
     """
     size = FIRST_READ
     while True:

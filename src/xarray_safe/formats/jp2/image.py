@@ -68,7 +68,7 @@ def open_image(
     CorruptFileError
         The image's header is damaged, or is not as expected.
     UnsupportedProductError
-        The image is of a kind of JPEG 2000 that Sentinel-2 does not use.
+        The image is of a kind of JPEG 2000 that products do not use.
     InvalidArgumentError
         The image does not have that many resolutions.
     """

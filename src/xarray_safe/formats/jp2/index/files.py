@@ -143,7 +143,7 @@ def _segment(data: bytes, label: str) -> tuple[int, StoredIndex]:
     parts, position = {}, first
     for tile, part in entries:
         if tile in parts:
-            raise CorruptFileError(f"{label}: tile {tile} has several parts, which no Sentinel-2 image has")
+            raise CorruptFileError(f"{label}: tile {tile} has several parts, which no known product has")
         parts[tile] = (position, part)
         position += part
     try:

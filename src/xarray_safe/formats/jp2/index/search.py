@@ -5,7 +5,7 @@ But the position of a tile can be estimated from its number, and a tile-part be 
 does not occur inside packets. So a window about as long as a tile, read where the tile should start, shows where it
 does, or at least where one near it does.
 
-All this holds for images as Sentinel-2 has them: tiles in order, each in one part. For others
+All this holds for images as products have them: tiles in order, each in one part. For others
 `UnsortedTilePartsError` is raised, and the walk finds the tiles.
 """
 
