@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from xarray.testing import assert_identical
 
-from tests.archive.remote.support import Shape, coast, even, header, strip_tables, swath_edge
+from tests.archive.remote.support import strip_tables
+from tests.formats.jp2.support import Shape, coast, even, header, swath_edge
 from xarray_safe import runtime
 from xarray_safe.archive.remote.fetch import Fetcher
 from xarray_safe.formats.jp2.header import ImageFile

@@ -307,6 +307,21 @@ def test_windows_of_several_tiles_use_the_pool_but_not_in_a_worker_of_dask(
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
 @pytest.mark.parametrize("path", sorted(REAL.glob("*.jp2")), ids=lambda path: path.stem)
+def test_a_tile_of_real_images(path: Path) -> None:
+    image = open_image(Folder(str(path.parent)), path.name)
+    rows, columns = (
+        slice(start := size // tile // 2 * tile, min(start + tile, size))
+        for size, tile in zip(image.shape[1:], image.chunks[1:], strict=True)
+    )
+    pixels = truth(path, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+    np.testing.assert_array_equal(image[:, rows, columns], pixels)
+    key = (slice(None), slice(rows.start + 5, rows.start + 40), slice(columns.start + 3, columns.start + 90))
+    np.testing.assert_array_equal(image[key], pixels[:, 5:40, 3:90])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
+@pytest.mark.parametrize("path", sorted(REAL.glob("*.jp2")), ids=lambda path: path.stem)
 def test_real_images(path: Path) -> None:
     image = open_image(Folder(str(path.parent)), path.name)
     rows = image.shape[1] if np.prod(image.shape) < 2e8 else 2048  # 8 components of 10980² are a gigabyte

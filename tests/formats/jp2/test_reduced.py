@@ -284,6 +284,7 @@ def test_real_continuous_images(name: str, tile: int) -> None:
         assert (lost & far(touched, 1)).sum() < 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
 @pytest.mark.parametrize("path", sorted(REAL.glob("MSK_*0[15]*.jp2")), ids=lambda path: path.stem)
 def test_real_masks(path: Path) -> None:

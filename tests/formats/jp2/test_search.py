@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.archive.remote.support import Shape, even, header
+from tests.formats.jp2.support import Shape, even, header
 from xarray_safe import runtime
 from xarray_safe.errors import CorruptFileError
 from xarray_safe.formats.jp2.header import ImageFile
