@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from xarray_safe.errors import AbsentFileError
 from xarray_safe.formats.grib.fields import Grib, find, index
 from xarray_safe.model.lookups import LookUp
 from xarray_safe.model.product import Var
@@ -154,7 +153,7 @@ class GribAttrs(LookUp):
         if not self.variable:
             return grib.attrs
         if self.variable not in grib.fields:
-            raise AbsentFileError(f"{grib.where}: has no message of {self.variable!r}.")
+            raise grib.no_message(self.variable)
         attrs = grib.variable_attrs(self.variable)
         repeated = {key: attrs[key] for key in ("long_name", "standard_name", "units")}
         return {**repeated, "dimensions": list(GRID), "coordinates": grib.coordinates}
