@@ -204,10 +204,10 @@ def test_what_is_not_there_is_an_error_that_names_it(products: dict[str, Path], 
     archive = open_archive(products[kind])
     for name in ("GRANULE/nothing.xml", "GRANULE", f"../{NAME}.SAFE/manifest.safe", "..\\manifest.safe", "a\0b", ""):
         for ask in (archive.read, archive.size):
-            with pytest.raises(MissingFileError, match=r"missing from|is no name"):
+            with pytest.raises(MissingFileError, match=r"missing from|is not the name"):
                 ask(name)
     with pytest.raises(
-        MissingFileError, match=f"^GRANULE/nothing.xml is missing from {re.escape(archive.url)}; .* get it"
+        MissingFileError, match=f"^GRANULE/nothing.xml is missing from {re.escape(archive.url)}; .* download it again"
     ):
         archive.read("GRANULE/nothing.xml")
     for start, stop in ((-5, None), (0, -1)):
@@ -267,7 +267,7 @@ def test_doors_that_lead_nowhere(products: dict[str, Path], tmp_path: Path) -> N
         ("", InvalidArgumentError, "empty"),
         (tmp_path, NotASafeError, "neither manifest.safe nor product metadata .* open one of those in it: inner.SAFE"),
         (tmp_path / "inner.SAFE", NotASafeError, "neither manifest.safe"),
-        (tmp_path / "a.nc", NotASafeError, "a.nc is no SAFE, neither a folder nor a zip: it begins with b'CDF"),
+        (tmp_path / "a.nc", NotASafeError, "a.nc is not a SAFE, neither a folder nor a zip: it begins with b'CDF"),
         (folder / "GRANULE", NotASafeError, f"open {re.escape(folder.as_posix())}$"),
         (folder / BAND, NotASafeError, "is a file of a product"),
         (folder / GRANULE / "MTD_TL.xml", NotASafeError, f"open {re.escape(folder.as_posix())}$"),

@@ -52,6 +52,19 @@ def test_tree(run: Run, tiny_folder: Path) -> None:
     assert "no group /measurments" in err
 
 
+def test_tree_is_nested_as_the_groups_are(run: Run, tiny_folder: Path) -> None:
+    """Every line stands below the group that it belongs to: indentation read back gives the paths of the tree."""
+    found, above = [], []
+    for line in run("tree", tiny_folder)[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        above = [*above[:depth], line.split()[0]]
+        found.append("/".join(above).replace("//", "/"))
+    with xr.open_datatree(tiny_folder, engine="safe") as tree:
+        groups = list(tree.groups)
+        variables = [f"{node.path}/{name}" for node in tree.subtree for name in node.data_vars]
+    assert sorted(found) == sorted([*groups, *variables])
+
+
 def test_compare(run: Run, tiny_folder: Path, tiny_zarr: Path, tmp_path: Path) -> None:
     status, out, err = run("compare", tiny_folder, tiny_zarr, "--no-costs", "--html", tmp_path / "r.html")
     assert (status, err) == (0, "")

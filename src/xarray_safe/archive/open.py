@@ -95,7 +95,7 @@ def guess(path: object) -> str | None:
     -------
     str or None
         None where `open_archive` would find no product. Else what tells the product's type: the product's name
-        (``S2B_MSIL2A_…``) where the path has one, or the name of its metadata (``MTD_MSIL2A.xml``), or, where neither
+        where the path has one, or the name of its metadata (``MTD_*.xml``), or, where neither
         is known, the folder's name. Never raises, and reads no more than a folder or a zip's directory.
     """
     try:

@@ -41,10 +41,10 @@ SIZES = [
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     runtime.reset()
-    openjpeg.library.cache_clear()
+    openjpeg.load_openjpeg.cache_clear()
     yield
     runtime.reset()
-    openjpeg.library.cache_clear()
+    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -254,22 +254,22 @@ def test_with_and_without_openjpeg(band: tuple[Folder, Pixels], library: str, mo
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", library)
     runtime.reset()
     folder, pixels = band
-    assert (openjpeg.library() is None) == bool(library)
+    assert (openjpeg.load_openjpeg() is None) == bool(library)
     image = open_image(folder, "band.jp2")
     for key in (ALL, (slice(1, 2), slice(100, 290, 7), slice(20, 130)), (0, 299, 279)):
         np.testing.assert_array_equal(image[key], pixels[key])
 
 
 def test_small_windows_decode_only_themselves(band: tuple[Folder, Pixels], monkeypatch: pytest.MonkeyPatch) -> None:
-    library = openjpeg.library()
+    library = openjpeg.load_openjpeg()
     if library is None:
         pytest.skip("no OpenJPEG library here")
     areas = []
     original = openjpeg.OpenJpeg.decode
 
-    def spy(self: openjpeg.OpenJpeg, codestream: bytes, dtype: Any, area: Any = None, halvings: int = 0) -> Pixels:
+    def spy(self: openjpeg.OpenJpeg, codestream: bytes, dtype: Any, area: Any = None, reduction: int = 0) -> Pixels:
         areas.append(area)
-        return original(self, codestream, dtype, area, halvings)
+        return original(self, codestream, dtype, area, reduction)
 
     monkeypatch.setattr(openjpeg.OpenJpeg, "decode", spy)
     folder, pixels = band

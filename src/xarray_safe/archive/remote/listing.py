@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_FILES = 10_000
-"""Files of a product at the most: Sentinel-2's have up to 300, the largest old ones some thousands."""
+"""Files of a product at the most: most have up to 300, the largest old ones some thousands."""
 
 
 def is_product(names: Iterable[str]) -> bool:
