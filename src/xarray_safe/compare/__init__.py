@@ -11,7 +11,7 @@ from xarray_safe.compare.differences import Differences
 from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
 from xarray_safe.compare.values import said
-from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import Place, layout_in, place
 from xarray_safe.net.urls import bared
 from xarray_safe.products import layout_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from xarray_safe.compare.differences import Progress
 
 __all__ = ["Comparison", "Difference", "MeasuringFailedError", "Side", "Step", "Values", "compare"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
 
 
 def compare(
