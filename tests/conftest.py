@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from xarray_safe import runtime
 from xarray_safe.sample import write
 from xarray_safe.sample.sentinel2.product import pack
 
@@ -13,6 +14,15 @@ SIZE = 252
 
 def pytest_addoption(parser):
     parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden/*.txt anew instead of comparing")
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch):
+    """Nothing cached by other tests, in the process or in the user's cache folder."""
+    monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", "off")
+    runtime.reset()
+    yield
+    runtime.reset()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ import xarray as xr
 
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
-from xarray_safe.compare.values import said
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
@@ -26,6 +25,7 @@ from xarray_safe.errors import (
     RemoteFailedError,
 )
 from xarray_safe.location import place
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,7 @@ def test_a_signature_stays_out_of_messages(
     ],
 )
 def test_what_an_error_says(text: str) -> None:
-    told = said(OSError(text))
+    told = describe_error(OSError(text), limit=None)
     assert "SECRET" not in told
     assert "//host/" in told
 

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.archive.manifest import MANIFEST, read_manifest
 from xarray_safe.compare.expected import converter_version
-from xarray_safe.compare.values import said
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
@@ -23,7 +22,7 @@ from xarray_safe.errors import (
     RemoteFailedError,
     SafeError,
 )
-from xarray_safe.net.urls import bare
+from xarray_safe.net.urls import describe_error, redact_url
 from xarray_safe.products import layout_of
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Place:
     @property
     def shown(self) -> str:
         """Path or URL for people: without user, password and query, which may be a signature."""
-        return bare(self.url) if self.remote else self.url
+        return redact_url(self.url) if self.remote else self.url
 
     @property
     def zipped(self) -> bool:
@@ -147,11 +146,11 @@ class Place:
 
     def _failed(self, error: Exception) -> SafeError:
         if isinstance(error, FileNotFoundError):
-            return MissingFileError(f"{self.shown}: there is no Zarr ({said(error)})")
+            return MissingFileError(f"{self.shown}: there is no Zarr ({describe_error(error, limit=None)})")
         if getattr(error, "status", None) in (401, 403) or isinstance(error, PermissionError):
-            return AccessDeniedError(f"{self.shown}: the Zarr may not be read ({said(error)})")
+            return AccessDeniedError(f"{self.shown}: the Zarr may not be read ({describe_error(error, limit=None)})")
         kind = RemoteFailedError if self.remote else CorruptFileError
-        return kind(f"{self.shown} cannot be opened as a Zarr ({said(error)})")
+        return kind(f"{self.shown} cannot be opened as a Zarr ({describe_error(error, limit=None)})")
 
 
 def place(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Place:

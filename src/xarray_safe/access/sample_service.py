@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,7 @@ from xarray_safe.access.errors import ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.access.sizes import client_options, retry_config, s3_store, size
 from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.runtime import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ class SampleService:
         storage_options: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.url = url or os.environ.get("XARRAY_SAFE_EOPF_STAC") or "https://stac.core.eopf.eodc.eu/"
+        self.url = url or settings().eopf_stac or "https://stac.core.eopf.eodc.eu/"
         self.limits = limits or Limits()
         self._options = dict(storage_options or {"anon": True})
 

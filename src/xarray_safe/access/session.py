@@ -27,7 +27,7 @@ from xarray_safe.access.errors import (
 )
 from xarray_safe.access.tokens import Token
 from xarray_safe.errors import SafeWarning
-from xarray_safe.net.trust import AllowListed, Bearer, Hosts, NoAuth
+from xarray_safe.net.trust import BearerAuth, HostAllowList, NoAuth, RedirectAuthMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from xarray_safe.access.tokens import TokenStore
 
 
-class _Client(AllowListed, OAuth2Session):
+class _Client(RedirectAuthMixin, OAuth2Session):
     """Authlib's client, with our rule for redirects."""
 
-    def __init__(self, endpoint: str, client: str, hosts: Hosts, check: Callable[[Response], Response]) -> None:
+    def __init__(self, endpoint: str, client: str, hosts: HostAllowList, check: Callable[[Response], Response]) -> None:
         super().__init__(client_id=client, token_endpoint=endpoint, token_endpoint_auth_method="none")
-        http.prepare(self)
+        http.configure(self)
         self.hosts = hosts
         self.auth = NoAuth()
         for kind in ("access_token_response", "refresh_token_response"):
@@ -74,9 +74,9 @@ class LoginSession:
     """
 
     def __init__(
-        self, endpoint: str, client: str, given: Given, store: TokenStore | None, hosts: Hosts, limits: Limits
+        self, endpoint: str, client: str, given: Given, store: TokenStore | None, hosts: HostAllowList, limits: Limits
     ) -> None:
-        Hosts((endpoint,))  # raises if the password would go in the open
+        HostAllowList((endpoint,))  # raises if the password would go in the open
         self._endpoint = endpoint
         self._given = given
         self._store = store
@@ -112,11 +112,11 @@ class LoginSession:
         """
         token = self.token()
         for last in (False, True):
-            auth = Bearer(token, self._hosts)
+            auth = BearerAuth(token, self._hosts)
             response = http.send(
                 self._client, method, url, limits=self._limits, auth=auth, headers=headers, params=params
             )
-            if response.status_code != 401 or not self._hosts.allow(response.url):
+            if response.status_code != 401 or not self._hosts.allows(response.url):
                 return response
             response.close()
             if not last:
@@ -308,7 +308,7 @@ class LoginSession:
         url = self._endpoint.rpartition("/")[0] + "/logout"
         form = {"client_id": str(self._client.client_id), "refresh_token": token.refresh}
         with contextlib.suppress(AccessError):
-            http.get(self._client, url, limits=self._limits, method="POST", data=form, redirect=False)
+            http.get(self._client, url, limits=self._limits, method="POST", data=form, allow_redirects=False)
 
 
 def _status(error: requests.HTTPError) -> int | None:

@@ -13,7 +13,7 @@ from xarray_safe.access import http as web
 from xarray_safe.access.errors import AccessError, ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.errors import InvalidArgumentError, MissingFileError
-from xarray_safe.net.urls import bare
+from xarray_safe.net.urls import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +62,9 @@ def size(
         return _https(text, limits)
     if scheme[1].lower() in ("s3", "s3a"):
         bucket, _, key = text[scheme.end() :].partition("/")
-        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), bare(text))
+        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), redact_url(text))
     raise InvalidArgumentError(
-        f"{bare(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://."
+        f"{redact_url(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://."
     )
 
 
@@ -83,14 +83,14 @@ def _https(url: str, limits: Limits) -> int:
     last = parts.path.rstrip("/").rpartition("/")[2].lower()
     if last.endswith((".safe", ".zarr", ".sen3")) or url.endswith("/"):
         if not key:
-            raise InvalidArgumentError(f"{bare(url)} names no product.")
+            raise InvalidArgumentError(f"{redact_url(url)} names no product.")
         options = {"anon": True, "client_kwargs": {"endpoint_url": f"{parts.scheme}://{parts.netloc}"}}
-        return _listed(bucket, key, s3_store(bucket, options, limits), bare(url))
+        return _listed(bucket, key, s3_store(bucket, options, limits), redact_url(url))
     with web.PlainSession() as session:
         with web.send(session, "HEAD", url, limits=limits) as response:
             length = response.headers.get("Content-Length", "")
             if response.status_code == 404:
-                raise UnknownProductError(f"{bare(url)}: there is nothing.")
+                raise UnknownProductError(f"{redact_url(url)}: there is nothing.")
             if response.status_code == 200 and length.isdecimal():
                 return int(length)
         with web.send(session, "GET", url, limits=limits, headers={"Range": "bytes=0-0"}) as response:
@@ -162,7 +162,7 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
             return total
         return int(store.head(key)["size"])
     except FileNotFoundError:
-        raise UnknownProductError(f"{bare(url)}: there is nothing.") from None
+        raise UnknownProductError(f"{redact_url(url)}: there is nothing.") from None
     except PermissionError:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:

@@ -46,7 +46,7 @@ def _of_safe(source: Place, size: int) -> bytes:
 
 
 def _of_zarr(source: Place, size: int) -> bytes:
-    from xarray_safe.compare.values import said
+    from xarray_safe.net.urls import describe_error
     from xarray_safe.quicklook import true_colour
 
     with source.open() as tree:
@@ -55,7 +55,9 @@ def _of_zarr(source: Place, size: int) -> bytes:
         except SafeError:
             raise
         except Exception as error:  # whatever a damaged chunk makes a codec say
-            raise CorruptFileError(f"{source.shown}: its bands cannot be read ({said(error)})") from error
+            raise CorruptFileError(
+                f"{source.shown}: its bands cannot be read ({describe_error(error, limit=None)})"
+            ) from error
     if picture is None:
         raise MissingElementError(f"{source.shown} has no bands b04, b03, b02 of one resolution to draw")
     return picture

@@ -30,12 +30,12 @@ def tree(
     """List the groups and variables of a product, with dimensions and data types."""
     from xarray import DataTree
 
-    from xarray_safe.net.urls import bared
+    from xarray_safe.net.urls import redact
 
     with open_product(product, layout, options) as opened:
         path = f"/{(group or '').strip('/')}"
         if path not in opened.groups:
-            raise UnknownGroupError(f"{bared(product)} has no group {path}; there are: {', '.join(opened.groups)}")
+            raise UnknownGroupError(f"{redact(product)} has no group {path}; there are: {', '.join(opened.groups)}")
         top = opened[path]
         assert isinstance(top, DataTree)
         for line in _flat(top, coords) if flat else _nested(top, coords):

@@ -34,9 +34,9 @@ def _verify(product: str, quiet: bool) -> int:
     """Check one product and say what is wrong with it; gives the exit status that it alone would have."""
     from xarray_safe.archive import open_archive
     from xarray_safe.archive.verify import check, read
-    from xarray_safe.net.urls import bared
+    from xarray_safe.net.urls import redact
 
-    name = bared(product)
+    name = redact(product)
     try:
         archive = open_archive(product)
         try:

@@ -10,10 +10,9 @@ from xarray_safe.compare.costs import MeasuringFailedError, measure
 from xarray_safe.compare.differences import Differences
 from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.compare.values import said
 from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import Place, layout_in, place
-from xarray_safe.net.urls import bared
+from xarray_safe.net.urls import describe_error, redact
 from xarray_safe.products import layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
@@ -167,7 +166,7 @@ def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bo
     picture = _picture(tree, notes) if pictures else None
     facts = _summary(tree, notes)
     if not isinstance(source, Place):
-        url = bared(str(tree.encoding.get("source") or tree.name or "an open tree"))
+        url = redact(str(tree.encoding.get("source") or tree.name or "an open tree"))
         return Side("tree", url, None, facts, (), picture, tuple(notes))
     size = _size(source, notes)
     steps = _costs(source, layout, notes) if costs else ()
@@ -186,7 +185,7 @@ def _picture(tree: DataTree, notes: list[str]) -> bytes | None:
     try:
         return true_colour(tree)
     except Exception as error:  # whatever a damaged image makes a decoder say
-        notes.append(f"no picture: {said(error)}")
+        notes.append(f"no picture: {describe_error(error, limit=None)}")
         return None
 
 
@@ -194,7 +193,7 @@ def _size(source: Place, notes: list[str]) -> int | None:
     try:
         return source.size()
     except (SafeError, ImportError, OSError) as error:
-        notes.append(f"size not known: {bared(str(error))}")
+        notes.append(f"size not known: {redact(str(error))}")
         return None
 
 
@@ -202,5 +201,5 @@ def _costs(source: Place, layout: str, notes: list[str]) -> tuple[Step, ...]:
     try:
         return measure(source, layout)
     except MeasuringFailedError as error:
-        notes.append(f"costs not known: {bared(str(error))}")
+        notes.append(f"costs not known: {redact(str(error))}")
         return error.steps

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from xarray_safe.compare.result import Step
 from xarray_safe.compare.trees import find
-from xarray_safe.compare.values import said
 from xarray_safe.errors import SafeError
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ def main() -> None:
         for step in steps_of(lambda: place.open(task["layout"])):
             steps.append(asdict(step))  # noqa: PERF401  (those before a failure count)
     except Exception as error:  # what is damaged; the parent tells
-        failed = said(error)
+        failed = describe_error(error, limit=None)
     print(json.dumps({"steps": steps, "failed": failed}), flush=True)
     os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,6 @@ from tests.archive.remote.support import KEY, SECRET, strip_tables
 from tests.servers.programs import nginx, rclone_s3
 from tests.servers.proxy import Faults, Proxy
 from xarray_safe import runtime
-from xarray_safe.formats.jp2.index import cache
 from xarray_safe.net import retry
 from xarray_safe.sample import write
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 MISSING = [name for name in ("aiohttp", "fsspec", "platformdirs", "s3fs") if importlib.util.find_spec(name) is None]
 if MISSING:
     collect_ignore_glob = ["test_*.py"]
-
-QUICK = {"pause": 0.01, "timeout": 5.0, "attempt": 20.0, "patience": 10.0}
 
 
 def pytest_report_header() -> str | None:
@@ -94,15 +91,10 @@ def site(served) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch) -> Iterator[None]:
-    """Nothing known of images from other tests, no kept indexes, short waits."""
-    monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", "off")
-    monkeypatch.setattr(retry.Limits, "of", classmethod(lambda cls, environ: cls(**QUICK)))
-    for forget in (cache.folder.cache_clear, retry.limits.cache_clear, runtime.reset):
-        forget()
-    yield
-    for forget in (cache.folder.cache_clear, retry.limits.cache_clear, runtime.reset):
-        forget()
+def short_waits(monkeypatch) -> None:
+    """Fail soon."""
+    monkeypatch.setattr(retry, "REMOTE", replace(retry.REMOTE, pause=0.01, answer=20.0, patience=10.0))
+    monkeypatch.setenv("XARRAY_SAFE_TIMEOUT", "5")
 
 
 @pytest.fixture(scope="session")
@@ -115,5 +107,5 @@ def tree(l2a_folder) -> xr.DataTree:
 def kept(tmp_path, monkeypatch) -> Path:
     """Keep indexes, in a folder of this test."""
     monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", str(tmp_path / "indexes"))
-    cache.folder.cache_clear()
+    runtime.reset()
     return tmp_path / "indexes"

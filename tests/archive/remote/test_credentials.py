@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.archive.remote.test_same import item
 from tests.archive.remote.web import Web, to_the_stranger
 from xarray_safe.archive import open_archive
-from xarray_safe.archive.remote.auth import Login
+from xarray_safe.archive.remote.auth import Credentials
 from xarray_safe.archive.remote.fsspec import FsspecStore, RangesStore
 from xarray_safe.archive.remote.options import for_place, prefers_web
 from xarray_safe.archive.stac import place_of
@@ -147,17 +147,17 @@ def test_a_refusal_for_want_of_trust_says_so(l2a_folder):
     ],
 )
 def test_who_may_know(home, url, trusted, knows):
-    login = Login(home, {"token": "t", "trusted_hosts": trusted})
-    assert login.knows(url) is knows
-    assert ("Authorization" in login.sent_to(url, "t")[1]["headers"]) is knows
-    assert login.keeps_from(url) is not knows
+    login = Credentials(home, {"token": "t", "trusted_hosts": trusted})
+    assert login.is_trusted(url) is knows
+    assert ("Authorization" in login.request_kwargs(url, "t")[1]["headers"]) is knows
+    assert login.withholds_from(url) is not knows
 
 
 @pytest.mark.parametrize("options", [{"auth": "a login"}, {"client_kwargs": {"auth": "a login"}}])
 def test_logins_are_no_business_of_the_session(options):
-    login = Login("https://h/a", options)
-    assert login.sent_to("https://h/b", None)[1]["auth"] == "a login"
-    assert "auth" not in login.sent_to("https://other/b", None)[1]
+    login = Credentials("https://h/a", options)
+    assert login.request_kwargs("https://h/b", None)[1]["auth"] == "a login"
+    assert "auth" not in login.request_kwargs("https://other/b", None)[1]
     assert login.others == {"client_kwargs": {}}
 
 
@@ -325,5 +325,5 @@ def test_a_function_for_tokens_that_fails(l2a_folder, error):
 
 @pytest.mark.parametrize("given", [None, 5, ""])
 def test_a_function_for_tokens_that_gives_none(l2a_folder, given):
-    with Web(l2a_folder.parent) as web, pytest.raises(AccessDeniedError, match="'token' gives no token"):
+    with Web(l2a_folder.parent) as web, pytest.raises(AccessDeniedError, match="'token' does not return a token"):
         open_archive(f"{web.url}/{l2a_folder.name}", {"token": lambda refused: given})

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
 from xarray_safe.archive.remote.fetch import Span, Versions, cut, join
-from xarray_safe.archive.remote.http import HttpStore, retry_after
-from xarray_safe.archive.remote.store import Version, words
+from xarray_safe.archive.remote.http import HttpStore
+from xarray_safe.archive.remote.store import Version
 from xarray_safe.archive.stac import parse_item, place_of
 from xarray_safe.errors import CorruptFileError, NotASafeError
+from xarray_safe.net.retry import retry_after
+from xarray_safe.net.urls import describe_error
 
 NODES = "https://download.example.org/odata/v1/Products(1-2)/Nodes(X.SAFE)"
 
@@ -35,7 +37,7 @@ def test_urls_of_files(root, name, url):
 def test_labels_have_no_secrets():
     url = "https://user:word@h:8080/X.SAFE/a?sig=secret#part"
     assert HttpStore(url, {}).label(url) == "https://h:8080/X.SAFE/a"
-    assert words(ValueError("no https://h/a?sig=secret\nhere")) == "ValueError: no https://h/a here"
+    assert describe_error(ValueError("no https://h/a?sig=secret\nhere")) == "ValueError: no https://h/a here"
 
 
 @pytest.mark.parametrize(

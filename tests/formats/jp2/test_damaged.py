@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.formats.jp2.support import Folder, Pixels, first_sot, packets, scene, segment, tile_parts, write
 from xarray_safe import runtime
 from xarray_safe.errors import CorruptFileError, SafeError, UnsupportedProductError
-from xarray_safe.formats.jp2 import open_image, openjpeg
+from xarray_safe.formats.jp2 import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,6 @@ TILES = 12  # of 64 pixels, 4 in a row
 def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", request.param)
     runtime.reset()
-    openjpeg.library.cache_clear()
-    yield
-    runtime.reset()
-    openjpeg.library.cache_clear()
 
 
 @pytest.fixture(scope="module")

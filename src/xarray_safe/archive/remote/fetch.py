@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
-from xarray_safe.net.retry import Limits, limits
+from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
+from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 T = TypeVar("T")
+
+_GAP = 1 << 16
+"""Bytes between two ranges that are moved rather than paid for with a request of their own."""
+_PIECE = 8 << 20
+"""Maximum bytes of one request."""
 
 
 class Span(NamedTuple):
@@ -79,11 +84,13 @@ class Fetcher:
 
     def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
         """Fetch one range; see `Store.get`. Blocks."""
-        return run(self._one(Span(path, start, stop), limits()), limits().longest)
+        policy = remote_policy()
+        return run(self._one(Span(path, start, stop), policy), policy.deadline)
 
     def find(self, path: str) -> Mapping[str, Version] | None:
         """Versions of the files below a folder; see `Store.find`. Blocks."""
-        return run(self._persist(path, lambda: self.store.find(path), limits()), limits().longest)
+        policy = remote_policy()
+        return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
 
     def many(self, spans: Sequence[Span], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop inside their files, joined where little lies between them. Blocks.
@@ -98,27 +105,25 @@ class Fetcher:
         SafeError
             One of them failed for good; the others are given up.
         """
-        limit = limits()
-        joined = join([span for span in spans if span.stop != span.start], limit.gap if gap is None else gap)
-        pieces = [piece for block in joined for piece in cut(block, limit.piece)]
-        waves = -(-len(pieces) // limit.connections)
-        answers = run(self._all(pieces, limit), limit.longest * max(1, waves)) if pieces else []
+        policy = remote_policy()
+        joined = join([span for span in spans if span.stop != span.start], _GAP if gap is None else gap)
+        pieces = [piece for block in joined for piece in cut(block, _PIECE)]
+        waves = -(-len(pieces) // settings().connections)
+        answers = run(self._all(pieces, policy), policy.deadline * max(1, waves)) if pieces else []
         got = {(piece.path, piece.start): answer.data for piece, answer in zip(pieces, answers, strict=True)}
-        blocks = [
-            (block, b"".join(got[piece.path, piece.start] for piece in cut(block, limit.piece))) for block in joined
-        ]
+        blocks = [(block, b"".join(got[piece.path, piece.start] for piece in cut(block, _PIECE))) for block in joined]
         return [_take(span, blocks) for span in spans]
 
-    async def _all(self, spans: Sequence[Span], limit: Limits) -> list[Answer]:
-        tasks = [asyncio.ensure_future(self._one(span, limit)) for span in spans]
+    async def _all(self, spans: Sequence[Span], policy: RetryPolicy) -> list[Answer]:
+        tasks = [asyncio.ensure_future(self._one(span, policy)) for span in spans]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, span: Span, limit: Limits) -> Answer:
-        answer = await self._persist(span.path, lambda: self.store.get(*span), limit)
+    async def _one(self, span: Span, policy: RetryPolicy) -> Answer:
+        answer = await self._persist(span.path, lambda: self.store.get(*span), policy)
         label = self.store.label(span.path)
         self.versions.check(span.path, label, answer.version)
         if span.stop is not None and len(answer.data) != span.stop - span.start:
@@ -128,34 +133,31 @@ class Fetcher:
             )
         return answer
 
-    async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], limit: Limits) -> T:
+    async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
         """Try until there is an answer, or no hope."""
         label = self.store.label(path)
-        failures, refusals, waited = 0, 0, 0.0
+        attempts = Attempts(policy)
         while True:
             try:
-                async with _connection(self.store.host, limit):
-                    return await asyncio.wait_for(attempt(), limit.attempt)
+                async with _connection(self.store.host):
+                    return await asyncio.wait_for(attempt(), policy.answer)
             except TimeoutError:
-                problem = TryAgain(f"no complete answer within {limit.attempt:.0f} s")
+                problem = TryAgain(f"no complete answer within {policy.answer:.0f} s")
             except TryAgain as error:
                 problem = error
-            failures += not problem.busy
-            refusals += problem.busy
-            if failures >= limit.tries:
+            attempts.count(busy=problem.busy, after=problem.after)
+            if attempts.exhausted:
                 raise RemoteFailedError(
-                    f"{label} could not be read, tried {failures} times: {problem.what}. "
+                    f"{label} could not be read, tried {attempts.failures} times: {problem.what}. "
                     "Check the network, or try later."
                 )
-            pause = max(limit.backoff(max(failures, refusals)), problem.after or 0.0)
-            if problem.busy or problem.after is not None:
-                waited += pause
-            if waited > limit.patience:
+            if attempts.too_long:
+                waited, pause = attempts.waited - attempts.pause, attempts.pause
                 raise RemoteFailedError(
-                    f"{label}: the server has too much to do ({problem.what}); waited {waited - pause:.0f} s, another "
+                    f"{label}: the server has too much to do ({problem.what}); waited {waited:.0f} s, another "
                     f"{pause:.0f} s were asked for. Try later, or with fewer connections (XARRAY_SAFE_CONNECTIONS)."
                 )
-            await asyncio.sleep(pause)
+            await asyncio.sleep(attempts.pause)
 
 
 def join(spans: Sequence[Span], gap: int) -> list[Span]:
@@ -190,17 +192,13 @@ def _take(span: Span, blocks: Sequence[tuple[Span, bytes]]) -> bytes:
     raise AssertionError(f"{span} was not fetched")
 
 
-_semaphores: dict[tuple[int, str, int], asyncio.Semaphore] = {}
+_semaphores: PerProcess[dict[tuple[int, str], asyncio.Semaphore]] = PerProcess(dict)
 
 
-def _connection(host: str, limit: Limits) -> asyncio.Semaphore:
-    """Give what bounds the connections to a host in this process."""
-    key = (id(asyncio.get_running_loop()), host, limit.connections)
-    return _semaphores.setdefault(key, asyncio.Semaphore(limit.connections))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_semaphores.clear)
+def _connection(host: str) -> asyncio.Semaphore:
+    """Return what limits the connections to a host in this process."""
+    key = (id(asyncio.get_running_loop()), host)
+    return _semaphores().setdefault(key, asyncio.Semaphore(settings().connections))
 
 
 def run(coroutine: Coroutine[object, object, T], seconds: float) -> T:

@@ -17,6 +17,7 @@ from xarray_safe.archive.remote.fetch import Fetcher, Span, Versions, join
 from xarray_safe.archive.remote.store import Store, Version
 from xarray_safe.archive.zip.archive import ZipArchive
 from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -146,7 +147,7 @@ class Held:
         return None
 
 
-_opened: WeakValueDictionary[str, RemoteFolder] = WeakValueDictionary()
+_opened: PerProcess[WeakValueDictionary[str, RemoteFolder]] = PerProcess(WeakValueDictionary, inherited=True)
 """Folders that came out of pickles: the many variables of a tree share one list of files in each process."""
 
 
@@ -306,7 +307,7 @@ def _reopen(
     place: Place, told: Mapping[str, int | None], mark: str, origin: str, tags: Mapping[str, str]
 ) -> RemoteFolder:
     """Give this process's archive of a folder that was pickled elsewhere; reads nothing yet."""
-    found = _opened.setdefault(origin, RemoteFolder(place, told, mark, origin))
+    found = _opened().setdefault(origin, RemoteFolder(place, told, mark, origin))
     found.remember(tags)
     return found
 

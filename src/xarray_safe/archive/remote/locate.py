@@ -15,7 +15,7 @@ from xarray_safe.archive.remote.options import for_place, under_scheme
 from xarray_safe.archive.remote.s3 import S3Store
 from xarray_safe.archive.remote.store import Ranges
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError, UnsupportedProductError
-from xarray_safe.net.urls import NODES, bare, is_web, path_of, with_path
+from xarray_safe.net.urls import NODES, is_web, path_of, redact_url, with_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,7 +161,7 @@ def store_of(url: str, options: Mapping[str, Any], home: str | None = None) -> P
         import fsspec  # noqa: F401
     except ImportError:
         raise InvalidArgumentError(
-            f'{bare(url)} lies elsewhere: pip install "xarray-safe[remote]", or download it'
+            f'{redact_url(url)} lies elsewhere: pip install "xarray-safe[remote]", or download it'
         ) from None
     scheme = url.partition("://")[0].lower()
     if scheme in ("http", "https"):
@@ -179,5 +179,5 @@ def _need(module: str, extra: str, url: str) -> None:
 
     if importlib.util.find_spec(module) is None:
         raise InvalidArgumentError(
-            f'{bare(url)} needs {module}, which is not installed: pip install "xarray-safe[{extra}]"'
+            f'{redact_url(url)} needs {module}, which is not installed: pip install "xarray-safe[{extra}]"'
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote.http import retry_after
 from xarray_safe.archive.remote.listing import check_count, is_product
 from xarray_safe.archive.remote.options import mapping_of
 from xarray_safe.archive.remote.store import (
@@ -17,7 +16,6 @@ from xarray_safe.archive.remote.store import (
     bad_option,
     passes,
     too_large,
-    words,
 )
 from xarray_safe.errors import (
     AccessDeniedError,
@@ -28,7 +26,8 @@ from xarray_safe.errors import (
     SafeError,
     UnsupportedProductError,
 )
-from xarray_safe.net.retry import limits
+from xarray_safe.net.retry import remote_policy, retry_after
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +154,7 @@ class S3Store:
         about, status = cause.get("ResponseMetadata", {}), _status(error)
         code = str(cause.get("Error", {}).get("Code", ""))
         denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
-        if denied or "Credentials" in words(error):
+        if denied or "Credentials" in describe_error(error):
             said = code or status or type(error).__name__
             return AccessDeniedError(
                 f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
@@ -173,18 +172,18 @@ class S3Store:
             said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
             return TryAgain(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
-            return TryAgain(words(error))
+            return TryAgain(describe_error(error))
         return RemoteFailedError(
-            f"{label} could not be read ({words(error)}); check endpoint_url and the storage options"
+            f"{label} could not be read ({describe_error(error)}); check endpoint_url and the storage options"
         )
 
     def _refused(self, error: Exception, path: str) -> Exception:
         """Turn an error on making a session into what it means: as a rule, options that do not go together."""
         if _of_network(error):
-            return TryAgain(words(error))
+            return TryAgain(describe_error(error))
         if "endpoint" in str(error).lower():
             return InvalidArgumentError(
-                f"{self.label(path)}: {words(error)}; endpoint_url is a URL, with https:// in front"
+                f"{self.label(path)}: {describe_error(error)}; endpoint_url is a URL, with https:// in front"
             )
         return bad_option(self.label(path), error)
 
@@ -208,7 +207,7 @@ def _file_system(options: Mapping[str, Any]) -> Any:
     import fsspec
 
     own = dict(options)
-    timeouts = {"connect_timeout": 10, "read_timeout": limits().timeout}
+    timeouts = {"connect_timeout": remote_policy().connect, "read_timeout": remote_policy().read}
     config = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
     fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
     fs.retries = 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from xarray_safe.errors import InvalidArgumentError, SafeError, UnsupportedProductError
-from xarray_safe.net.urls import bared
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -165,11 +165,4 @@ def bad_option(label: str, error: Exception) -> InvalidArgumentError:
             f"{label}: the storage option {found[1]!r} has no meaning there; check its spelling, and whether it is one "
             "for such a place"
         )
-    return InvalidArgumentError(f"{label} cannot be read with these storage options: {words(error)}")
-
-
-def words(error: BaseException, most: int | None = 200) -> str:
-    """Give kind and text of an error, on one line, by default short; URLs in it lose what may hold a key."""
-    text = bared(str(error))
-    kept = text[:most] + ("…" if most is not None and len(text) > most else "")
-    return f"{type(error).__name__}: {kept}" if kept else type(error).__name__
+    return InvalidArgumentError(f"{label} cannot be read with these storage options: {describe_error(error)}")

@@ -24,6 +24,7 @@ from xarray_safe.archive.zip.central_directory import (
     read_directory,
 )
 from xarray_safe.errors import CorruptFileError, NotASafeError, UnsupportedProductError
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     ZipFile: TypeAlias = LocalFile | RemoteFile
 
-_opened: WeakValueDictionary[ZipFile, ZipArchive] = WeakValueDictionary()
+_opened: PerProcess[WeakValueDictionary[ZipFile, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
 """Archives that came out of pickles: the many variables of a tree share one directory in each process."""
 
 _SLACK = 128
@@ -187,11 +188,11 @@ class ZipArchive(Archive):
             return file.read(first + begin, first + end)
 
         stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
-        return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
+        return inflate.checkpoints().read((*self._key(), name), stream, start, stop)
 
     def close(self) -> None:
         """Drop the checkpoints of deflated members; reading goes on working afterwards."""
-        inflate.CHECKPOINTS.drop(self._key())
+        inflate.checkpoints().drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
         return (self._file.path, self._file.size, self._file.tag, self._mark)
@@ -208,7 +209,7 @@ def _header(member: Member) -> tuple[int, int]:
 
 def _reopen(file: ZipFile, mark: str) -> ZipArchive:
     """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
-    return _opened.setdefault(file, ZipArchive(file, mark))
+    return _opened().setdefault(file, ZipArchive(file, mark))
 
 
 def _product_folder(members: Iterable[str], url: str) -> str:

@@ -8,9 +8,7 @@ child is born in mid-decoding.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xarray_safe.errors import CorruptFileError
+from xarray_safe.runtime import lock_across_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-_LOCK = threading.RLock()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+_LOCK = lock_across_forks()
 
 
 def library() -> Any:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xarray_safe.formats.jp2.header import ImageFile
+from xarray_safe.runtime import readers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from xarray_safe.archive.files import Files, Request
 
@@ -165,7 +165,7 @@ class Stream:
     def _ask(self, number: int) -> Future[bytes]:
         if number not in self._coming:
             start, stop = self._ranges[number]
-            self._coming[number] = _readers().submit(self._file.read, start, stop)
+            self._coming[number] = readers().submit(self._file.read, start, stop)
         return self._coming[number]
 
     def close(self) -> None:
@@ -182,23 +182,3 @@ def streaming(file: ImageFile, ranges: Sequence[Range]) -> Iterator[ImageFile]:
         yield held(file, stream)
     finally:
         stream.close()
-
-
-_pool: ThreadPoolExecutor | None = None
-
-
-def _readers() -> ThreadPoolExecutor:
-    """Give the threads that wait for answers; connections are bounded elsewhere."""
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(8, thread_name_prefix="xarray-safe-read")
-    return _pool
-
-
-def _forget() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

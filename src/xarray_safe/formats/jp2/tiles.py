@@ -12,6 +12,7 @@ from xarray_safe import runtime
 from xarray_safe.formats.jp2.decode import decode, decode_low_pass
 from xarray_safe.formats.jp2.header import Box, ImageFile, halved
 from xarray_safe.formats.jp2.plan import reading
+from xarray_safe.formats.jp2.tile_cache import TileCache, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,8 @@ class Mosaic:
             return pixels if owned else pixels.copy()
         dtype = np.dtype(np.int32) if self.halvings else header.dtype
         pixels = np.empty((len(components), len(rows), len(columns)), dtype)
-        tiles = [y.tile * header.across + x.tile for y in down for x in across]
-        with reading(self.file, self.index, tiles, self.halvings) as file:
+        numbers = [y.tile * header.across + x.tile for y in down for x in across]
+        with reading(self.file, self.index, numbers, self.halvings) as file:
             mosaic = replace(self, file=file)
             runtime.run([partial(mosaic._fill, pixels, components, rows, columns, y, x) for y in down for x in across])
         return pixels
@@ -83,13 +84,13 @@ class Mosaic:
         share = _size(window) / _size(box)
         if rows.step > 1 or columns.step > 1:
             # A coarse step over all of a tile leaves little of use unread: do not keep the tile for that.
-            share = 1.0 if share > runtime.Tiles.LARGE else share
+            share = 1.0 if share > TileCache.LARGE else share
         job: Callable[[Box | None], Pixels] = (
             partial(decode_low_pass, self.file, self.index, tile, self.halvings)
             if self.halvings
             else partial(decode, self.file, self.index, tile)
         )
-        pixels, is_whole = runtime.tiles().window(
+        pixels, is_whole = tiles().window(
             (self.index.key, tile, self.halvings),
             share,
             _size(box) * self.index.header.components * self.index.header.dtype.itemsize,

@@ -17,9 +17,10 @@ import random
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,15 +71,14 @@ class Known(NamedTuple):
         return self
 
 
-given: dict[tuple[str, int], Known] = {}
+given: PerProcess[dict[tuple[str, int], Known]] = PerProcess(dict, inherited=True)
 """Indexes that were brought along, by the last part of the file's name and its size."""
 
 
-@cache
 def folder() -> Path | None:
     """Folder of the kept indexes; None where they are not to be kept."""
-    chosen = os.environ.get("XARRAY_SAFE_INDEX_CACHE", "").strip()
-    if chosen.lower() in ("off", "0", "no", "false"):
+    chosen = settings().index_cache
+    if chosen == "off":
         return None
     if chosen:
         return Path(chosen).expanduser()
@@ -100,16 +100,18 @@ def find(file: ImageFile) -> Known | None:
                 known = Known(b64decode(found["header"]), 0, parts)
                 return known.check(file.files.size(file.name), str(found["sum"]))
     _read_named()
-    return given.get(_given_key(file))
+    return given().get(_given_key(file))
 
 
-@cache
-def _read_named() -> None:
-    """Read the files of indexes that the environment names, once."""
-    for name in filter(None, os.environ.get("XARRAY_SAFE_INDEXES", "").split(os.pathsep)):
+def _read_files() -> None:
+    for name in settings().indexes:
         from xarray_safe.formats.jp2.index import files as index_files
 
         index_files.use(name)
+
+
+_read_named: PerProcess[None] = PerProcess(_read_files, inherited=True)
+"""Reads the files of indexes that the environment names, once."""
 
 
 def _given_key(file: ImageFile) -> tuple[str, int]:
@@ -147,7 +149,7 @@ def _prune(home: Path) -> None:
 
 def forget(file: ImageFile) -> bool:
     """Drop an image's index, which may not belong to it any more; tell whether there was one."""
-    was_given = given.pop(_given_key(file), None) is not None
+    was_given = given().pop(_given_key(file), None) is not None
     home = folder()
     if home is not None:
         with contextlib.suppress(OSError):

@@ -65,7 +65,7 @@ def use(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None
     """
     data, where = _read(os.fspath(source), options or {})
     found = dict(_parquet(data, where) if data.startswith(b"PAR1") else _own(data, where))
-    cache.given.update(found)
+    cache.given().update(found)
     return len(found)
 
 
