@@ -11,6 +11,7 @@ from xarray.backends import BackendEntrypoint
 from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
 
+import xarray_safe.accessor  # noqa: F401  # registers ``tree.safe``
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.errors import InvalidArgumentError, UnknownGroupError
 from xarray_safe.lazy import variable

@@ -12,6 +12,7 @@ import pytest
 from tests.access.support import PASSWORD, USER, Sample
 from tests.access.test_find import collection, item
 from tests.servers.programs import rustac
+from xarray_safe import runtime
 from xarray_safe.cli import main
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def test_size(run: Run, sample: Sample, tmp_path: Path, monkeypatch: pytest.Monk
         assert run("size", sample.name)[0] == 1  # the twin's item names no Zarr
     with rustac(tmp_path, [collection("sentinel-2-l2a")], []) as server:
         monkeypatch.setenv("XARRAY_SAFE_EOPF_STAC", server.url)
+        runtime.reset()
         status, out, _ = run("size", sample.name, "--json")
         assert status == 0
         assert [(entry["format"], entry["bytes"]) for entry in json.loads(out)] == [

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.cdse import CDSE, Endpoints
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
-    from xarray_safe.access.sample_service import SampleService, Twin
+    from xarray_safe.access.sample_service import SampleService, Twin, ZarrProduct
     from xarray_safe.access.sizes import size
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Twin",
     "TwoFactorNeededError",
     "UnknownProductError",
+    "ZarrProduct",
     "size",
 ]
 
@@ -53,6 +54,7 @@ _HOMES = {
     "ProductInfo": "odata",
     "SampleService": "sample_service",
     "Twin": "sample_service",
+    "ZarrProduct": "sample_service",
     "size": "sizes",
 }
 

@@ -12,11 +12,10 @@ from platformdirs import user_state_path
 
 from xarray_safe.access import download, http, stac
 from xarray_safe.access import odata as catalogue
-from xarray_safe.access.credentials import Given, Secret, find_s3_keys, secret_totp
+from xarray_safe.access.credentials import LoginSource, Secret, StorageOptions, find_s3_keys, s3_options, secret_totp
 from xarray_safe.access.errors import AccessError, ProductOfflineError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.access.session import LoginSession
-from xarray_safe.access.storage import StorageOptions, s3_options
 from xarray_safe.access.tokens import TokenStore
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.net.trust import HostAllowList
@@ -61,7 +60,7 @@ class Endpoints:
 
     @classmethod
     def at(cls, base: str) -> Endpoints:
-        """Give the services of a mirror, or a stand-in, that has all of them below one URL."""
+        """Return the services of a mirror, or a stand-in, that has all of them below one URL."""
         base = base.rstrip("/")
         return cls(
             token=f"{base}/auth/realms/CDSE/protocol/openid-connect/token",
@@ -133,7 +132,7 @@ class CDSE:
         self._session = LoginSession(
             self.endpoints.token,
             _CLIENT,
-            Given(
+            LoginSource(
                 username,
                 Secret(password) if password else None,
                 secret_totp(totp),
@@ -323,7 +322,7 @@ class CDSE:
         self._plain.close()
 
     def __enter__(self) -> Self:
-        """Give the object itself."""
+        """Return the object itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -340,6 +339,6 @@ class CDSE:
 
 
 def _collections(name: str) -> list[str] | None:
-    """Give the STAC collection of a Sentinel-2 product; a search by name alone is slow."""
+    """Return the STAC collection of a Sentinel-2 product; a search by name alone is slow."""
     level = name[4:10].upper()
     return {"MSIL2A": ["sentinel-2-l2a"], "MSIL1C": ["sentinel-2-l1c"]}.get(level) if name.startswith("S2") else None

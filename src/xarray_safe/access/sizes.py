@@ -101,7 +101,7 @@ def _https(url: str, limits: Limits) -> int:
 
 
 def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: str | None = None) -> S3Store:
-    """Give obstore's view of a bucket, or of what lies below a key in it, from the options of s3fs.
+    """Return obstore's view of a bucket, or of what lies below a key in it, from the options of s3fs.
 
     obstore takes a bucket name with a colon (``tenant:bucket``, Ceph's multitenancy), which botocore refuses.
     """
@@ -131,7 +131,7 @@ def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: st
 
 
 def client_options(url: str, limits: Limits) -> ClientConfig:
-    """Give obstore our limits; plain http only where the URL says so."""
+    """Return obstore our limits; plain http only where the URL says so."""
     return {
         "allow_http": url.startswith("http://"),
         "connect_timeout": f"{int(limits.connect * 1000)}ms",
@@ -140,7 +140,7 @@ def client_options(url: str, limits: Limits) -> ClientConfig:
 
 
 def retry_config(limits: Limits) -> RetryConfig:
-    """Give obstore our limits of trying again."""
+    """Return obstore our limits of trying again."""
     return {"max_retries": max(limits.tries - 1, 0), "retry_timeout": timedelta(seconds=limits.patience)}
 
 

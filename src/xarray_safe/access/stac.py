@@ -164,7 +164,7 @@ def _cover(item: pystac.Item) -> float:
 
 
 def info(item: pystac.Item) -> ProductInfo:
-    """Give what the Data Space's STAC says of a product in the terms of its other catalogue."""
+    """Return what the Data Space's STAC says of a product in the terms of its other catalogue."""
     assets = [asset.to_dict() for asset in item.assets.values()]
     path = next((found[1] for asset in assets for href in _hrefs(asset) if (found := _S3.match(href))), None)
     if path is None:

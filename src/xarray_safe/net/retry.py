@@ -102,8 +102,9 @@ class Attempts:
             self.waited += self.pause
 
     def progressed(self) -> None:
-        """Forget the failures: the last try brought something."""
+        """Forget the failures: the last try brought something, the next one follows soon."""
         self.failures = 0
+        self.pause = self.policy.backoff(1)
 
     @property
     def exhausted(self) -> bool:

@@ -182,7 +182,8 @@ def _trusted(given: object, *, http: bool) -> HostAllowList:
     allowed = HostAllowList(())
     for name in names:
         host = f"[{name}]" if ":" in name else f"*{name}" if name.startswith(".") else name
-        if plain_origin(f"https://{host.removeprefix('*.')}") is None:
+        found = plain_origin(f"https://{host.removeprefix('*.')}")
+        if found is None or found.host != host.removeprefix("*.").strip("[]").lower():
             raise InvalidArgumentError(f"the storage option 'trusted_hosts' has {name!r}, which does not name a host")
         allowed = HostAllowList((*allowed.origins, f"https://{host}:*"))
         if http and name.lower() in LOOPBACK:

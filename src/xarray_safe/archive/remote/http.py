@@ -65,7 +65,7 @@ class HttpStore:
     Raises
     ------
     InvalidArgumentError
-        The URL is none, or an option is not what it should be.
+        The URL or an option is invalid.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any], home: str | None = None) -> None:
@@ -200,7 +200,7 @@ class HttpStore:
             raise bad_option(self.label(path), error) from None
 
     async def _session(self) -> Any:
-        """Give this process's file system of fsspec, and its session."""
+        """Return this process's file system of fsspec, and its session."""
         fs = self._fs.get(self._file_system)
         return fs, await fs.set_session()
 
@@ -214,7 +214,7 @@ class HttpStore:
         return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
 
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
-        """Turn a status that is none of success into what it means."""
+        """Turn a status that is not one of success into what it means."""
         status, label = response.status, self.label(path)
         if status in (401, 403, 407) and self._credentials.withholds_from(url):
             host = urlsplit(url).hostname
