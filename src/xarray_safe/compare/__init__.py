@@ -10,7 +10,7 @@ from xarray_safe.compare.costs import MeasuringFailedError, measure
 from xarray_safe.compare.differences import Differences
 from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import ProductLocation, describe_error, locate
 from xarray_safe.net.urls import bared
 from xarray_safe.products.layouts import layout_in, layout_of
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from xarray_safe.compare.differences import Progress
 
 __all__ = ["Comparison", "Difference", "MeasuringFailedError", "Side", "Step", "Values", "compare"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
 
 
 def compare(
