@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import xarray as xr
 
+from tests.support import own
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
 from xarray_safe.errors import (
@@ -86,7 +86,7 @@ def test_the_path_of_a_url_tells_the_format(url: str, kind: str) -> None:
 
 def test_a_signed_zarr(served: tuple[str, Path], l2a_folder: Path, twins: dict[str, Path]) -> None:
     url, folder = served
-    shutil.copytree(twins["2.8"], folder / "twin.zarr")
+    own(twins["2.8"], folder / "twin.zarr")
     found = compare(l2a_folder, f"{url}/signed/twin.zarr?sig=a%2Fb%2Bc%3D", values=False, costs=False)
     assert found.identical, str(found)
     assert found.right.url == f"{url}/signed/twin.zarr"
@@ -103,7 +103,7 @@ def test_a_signature_stays_out_of_messages(
 ) -> None:
     """Of a Zarr at a server's root, whose size is not known, and whose chunks may not be read."""
     url, folder = served
-    twin = shutil.copytree(twins["2.8"], folder / "twin.zarr")
+    twin = own(twins["2.8"], folder / "twin.zarr")
     chunk = twin / "measurements/reflectance/r10m/b04/0.0"
     chunk.unlink()
     (folder / "forbidden").write_text(f"/twin.zarr/{chunk.relative_to(twin)}")
@@ -181,7 +181,7 @@ def test_a_bucket_of_a_tenant(twins: dict[str, Path], monkeypatch: pytest.Monkey
 
 def test_sizes_in_the_web(served: tuple[str, Path], tiny_folder: Path, tmp_path: Path) -> None:
     url, folder = served
-    shutil.copytree(tiny_folder, folder / tiny_folder.name)
+    own(tiny_folder, folder / tiny_folder.name)
     with xr.open_datatree(tiny_folder, engine="safe") as tree:
         tree.to_zarr(folder / "bucket" / "twin.zarr", zarr_format=2, consolidated=True)
     found = compare(f"{url}/{tiny_folder.name}", f"{url}/bucket/twin.zarr", values=False, costs=False)

@@ -8,39 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from tests.support import copy, find, replace
+from tests.support import Run, copy, find, replace
 from xarray_safe import sample
-from xarray_safe.cli import main
 from xarray_safe.sample.sentinel2.product import pack
 
-Run = Callable[..., tuple[int, str, str]]
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def tiny_zarr(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.zarr"
-    with xr.open_datatree(tiny_folder, engine="safe") as tree:
-        tree.to_zarr(path, zarr_format=2, consolidated=True)
-    return path
 
 
 def test_help(run: Run) -> None:

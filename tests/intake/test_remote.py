@@ -5,7 +5,7 @@ from __future__ import annotations
 import intake
 import pytest
 
-from tests.intake.cell import compare_cell
+from tests.intake.support import compare_cell
 from tests.servers.programs import rclone_http, rclone_s3
 from tests.servers.proxy import Proxy
 from xarray_safe import catalogs

@@ -11,7 +11,7 @@ from xarray_safe.compare.costs import MeasuringFailedError, measure
 from xarray_safe.compare.differences import TreeComparer
 from xarray_safe.compare.expected import ExpectedDifferences
 from xarray_safe.compare.result import ComparedSource, Difference, Measurement, Values
-from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import ProductLocation, describe_error, locate
 from xarray_safe.net.urls import bared
 from xarray_safe.products.layouts import layout_in, layout_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from xarray_safe.compare.differences import Progress
 
 __all__ = ["ComparedSource", "Comparison", "Difference", "Measurement", "MeasuringFailedError", "Values", "compare"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
 
 
 def compare(

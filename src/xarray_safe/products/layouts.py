@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from xarray_safe.errors import InvalidArgumentError
 
-LAYOUTS: Final = ("2.5", "2.8")
+LAYOUTS: Final = ("2.5", "2.6", "2.7", "2.8", "3.0")
 DEFAULT_LAYOUT: Final = "2.8"
 
 HISTORY: Final = "processing_history"
@@ -26,22 +26,16 @@ def layout_of(version: str) -> str:
     Raises
     ------
     InvalidArgumentError
-        For versions that are unknown or known to differ; the message says why and names the known ones.
+        For versions that are unknown; the message names the known ones.
     """
     found = re.fullmatch(r"(\d+\.\d+)(\.\d+)?", str(version))
-    known = "known are '2.5' and '2.8' (the default), with or without a patch version; '2.7' opens as 2.8"
+    listed = ", ".join(map(repr, LAYOUTS))
+    known = f"known are {listed}, with or without a patch version; {DEFAULT_LAYOUT!r} is the default"
     if found is None:
         raise InvalidArgumentError(f"eopf_version={version!r} is no version; {known}.")
-    layout = {"2.7": "2.8"}.get(found[1], found[1])
-    if layout == "2.6":
-        raise InvalidArgumentError(
-            f"eopf_version={version!r}: layout 2.6 has the groups of 2.8 but spells many attributes and flags "
-            "otherwise, and stores scaled images as float64 by default; few products were written in it (early 2026). "
-            f"It is not offered: {known}."
-        )
-    if layout not in LAYOUTS:
+    if found[1] not in LAYOUTS:
         raise InvalidArgumentError(f"eopf_version={version!r} is unknown; {known}.")
-    return layout
+    return found[1]
 
 
 def layout_in(attrs: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.archive.remote.test_same import item
-from tests.archive.remote.web import Web, to_the_stranger
+from tests.archive.remote.support import item
+from tests.servers.web import Web, to_the_stranger
 from xarray_safe.archive import open_archive
 from xarray_safe.archive.remote.auth import Login
 from xarray_safe.archive.remote.fsspec import FsspecStore, RangesStore

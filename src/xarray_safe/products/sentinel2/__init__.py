@@ -24,7 +24,7 @@ def _type(level: Level) -> ProductType:
         marker=marker,
         matches=lambda facts: marker in facts.top,
         names=re.compile(rf"S2[A-D]_MSI{level}_|MTD_MSI{level}\.xml"),
-        layouts={"2.5": _static(product.layout_25, level), "2.8": _static(product.layout_28, level)},
+        layouts={layout: _static(table, level) for layout, table in product.LAYOUTS.items()},
         collection=f"sentinel-2-{level.lower()}",
         true_colour=_true_colour("r10m"),
         true_colour_coarse=(_true_colour("r20m"), _true_colour("r60m")),
