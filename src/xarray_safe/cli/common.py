@@ -39,7 +39,7 @@ def _check_layout(text: str | None) -> str | None:
 Product = Annotated[str, typer.Argument(help="Path or URL of a SAFE (folder or zip) or a Zarr.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Layout = Annotated[
-    str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.", callback=_check_layout)
+    str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree, e.g. 2.8.", callback=_check_layout)
 ]
 Options = Annotated[
     str | None,
