@@ -11,8 +11,7 @@ import xarray as xr
 from xarray.testing import assert_identical
 
 from tests.archive.remote.support import item_of
-from xarray_safe.archive import open_archive
-from xarray_safe.archive.remote import listing
+from xarray_safe.archive import detect, open_archive
 from xarray_safe.archive.remote import s3 as remote_s3
 from xarray_safe.archive.remote.s3 import S3Store
 from xarray_safe.archive.remote.store import Version
@@ -83,7 +82,7 @@ def test_a_bucket_is_no_product(site):
 
 
 def test_no_product_has_so_many_files(site, bare, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_FILES", 10)
+    monkeypatch.setattr(detect, "MAX_FILES", 10)
     with pytest.raises(NotASafeError, match="holds more than 10 files"):
         open_archive(site.url("s3 folder")[0].replace(site.name, bare.name), site.s3_options)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,8 +13,7 @@ from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
 from xarray_safe.archive.manifest import MANIFEST, Listed, agree, read_manifest
 from xarray_safe.archive.remote.fetch import Fetcher, Span, Versions, join
-from xarray_safe.archive.remote.store import Store, Version
-from xarray_safe.archive.zip.archive import ZipArchive
+from xarray_safe.archive.remote.store import RemoteLocation, Version
 from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
 
 if TYPE_CHECKING:
@@ -27,19 +25,6 @@ TAIL = (1 << 16) + 128
 """Bytes at the end of a zip that hold its directory, in the zip of any one product."""
 METADATA_GAP = 1 << 18
 """Bytes between two members of a zip that are moved rather than asked for in two requests, on opening."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A path in a store; pickles."""
-
-    store: Store
-    path: str
-
-    @property
-    def url(self) -> str:
-        """URL for messages, without secrets."""
-        return self.store.label(self.path)
 
 
 class RemoteFile:
@@ -58,7 +43,7 @@ class RemoteFile:
 
     local = False
 
-    def __init__(self, place: Place, version: Version, origin: str = "") -> None:
+    def __init__(self, place: RemoteLocation, version: Version, origin: str = "") -> None:
         self.place, self._version, self._origin = place, version, origin or uuid4().hex
         self.path = place.url
         self.size = version.size or 0
@@ -66,7 +51,7 @@ class RemoteFile:
         self._fetcher = Fetcher(place.store, Versions({place.path: version}))
 
     @classmethod
-    def look(cls, place: Place) -> tuple[RemoteFile, bytes]:
+    def look(cls, place: RemoteLocation) -> tuple[RemoteFile, bytes]:
         """Ask for the end of the zip, which tells its size and version, too: one request.
 
         Returns
@@ -100,7 +85,7 @@ class RemoteFile:
         blocks = self._fetcher.many(spans)
         return Held(self, [(span.start, data) for span, data in zip(spans, blocks, strict=True)])
 
-    def __reduce__(self) -> tuple[type[RemoteFile], tuple[Place, Version, str]]:
+    def __reduce__(self) -> tuple[type[RemoteFile], tuple[RemoteLocation, Version, str]]:
         """Pickle as place and version."""
         return RemoteFile, (self.place, self._version, self._origin)
 
@@ -171,7 +156,7 @@ class RemoteFolder(Archive):
     local = False
 
     def __init__(
-        self, place: Place, told: Mapping[str, int | None] | None = None, mark: str = "", origin: str = ""
+        self, place: RemoteLocation, told: Mapping[str, int | None] | None = None, mark: str = "", origin: str = ""
     ) -> None:
         super().__init__(place.url)
         self.place = place
@@ -303,36 +288,9 @@ class RemoteFolder(Archive):
 
 
 def _reopen(
-    place: Place, told: Mapping[str, int | None], mark: str, origin: str, tags: Mapping[str, str]
+    place: RemoteLocation, told: Mapping[str, int | None], mark: str, origin: str, tags: Mapping[str, str]
 ) -> RemoteFolder:
     """Give this process's archive of a folder that was pickled elsewhere; reads nothing yet."""
     found = _opened.setdefault(origin, RemoteFolder(place, told, mark, origin))
     found.remember(tags)
     return found
-
-
-def open_zip(place: Place) -> ZipArchive:
-    """Open a zip elsewhere: one request as a rule.
-
-    Raises
-    ------
-    MissingFileError, AccessDeniedError, RemoteFailedError, UnsupportedProductError, NotASafeError, CorruptFileError
-        There is none, it cannot be read, or not without moving all of it, or it is no product.
-    """
-    file, tail = RemoteFile.look(place)
-    archive = ZipArchive(file)
-    archive.open(Held(file, [(file.size - len(tail), tail)]))
-    return archive
-
-
-def open_folder(place: Place, told: Mapping[str, int | None] | None = None) -> RemoteFolder:
-    """Open a folder elsewhere: one request, for its manifest.
-
-    Raises
-    ------
-    MissingFileError, AccessDeniedError, RemoteFailedError, NotASafeError, CorruptFileError
-        There is none, it cannot be read, or is no product.
-    """
-    archive = RemoteFolder(place, told)
-    archive.open()
-    return archive

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.http import retry_after
-from xarray_safe.archive.remote.listing import check_count, is_product
-from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.remote.options import as_dict
 from xarray_safe.archive.remote.store import (
     PASSING,
     WHOLE,
@@ -64,7 +64,7 @@ class S3Store:
     @property
     def host(self) -> str:
         """The endpoint."""
-        client = mapping_of("client_kwargs", self._options.get("client_kwargs"))
+        client = as_dict("client_kwargs", self._options.get("client_kwargs"))
         return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
 
     def join(self, root: str, name: str) -> str:

@@ -17,10 +17,10 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.open import is_remote
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError
 from xarray_safe.formats.jp2.header import TLM
 from xarray_safe.formats.jp2.index import cache
+from xarray_safe.net.urls import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -72,10 +72,10 @@ def use(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None
 def _read(source: str, options: Mapping[str, Any]) -> tuple[bytes, str]:
     """Give all bytes of a file, and how messages name it."""
     if is_remote(source):
+        from xarray_safe.archive.remote.connect import connect
         from xarray_safe.archive.remote.fetch import Fetcher, Versions
-        from xarray_safe.archive.remote.locate import store_of
 
-        place = store_of(source, options)
+        place = connect(source, options)
         return Fetcher(place.store, Versions()).one(place.path).data, place.url
     path = Path(source)
     try:
