@@ -223,7 +223,7 @@ def test_flat_options_of_an_object_store(flat):
     assert options.of_asset("s3://b/x") == options.of_asset("S3A://b/x") == options.of_asset("gs://b/x") == flat
 
 
-@pytest.mark.parametrize(("web", "s3"), itertools.product(WEB, S3))
+@pytest.mark.parametrize(("web", "s3"), list(itertools.product(WEB, S3)))
 def test_options_by_scheme(web, s3):
     for http, store in itertools.product(("http", "https"), ("s3", "s3a")):
         options = StoreOptions.split({http: web, store: s3})
