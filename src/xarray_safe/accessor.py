@@ -69,7 +69,7 @@ class SafeTree:
 
         Examples
         --------
-        >>> tree.safe.assign_crs()["measurements/reflectance/r10m/b04"].rio.crs  # doctest: +SKIP
+        >>> tree.safe.assign_crs()[path].rio.crs  # doctest: +SKIP
         CRS.from_epsg(32632)
         """
         code = epsg if epsg is not None else self.epsg

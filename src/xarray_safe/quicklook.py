@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.trees import find
-from xarray_safe.errors import MissingFileError
+from xarray_safe.errors import MissingFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, Any]
 
-_GROUPS: Final = tuple(f"/measurements/reflectance/{group}" for group in ("r60m", "r20m", "r10m"))
-_COLOURS: Final = ("b04", "b03", "b02")
-_FINEST: Final = tuple(f"{_GROUPS[-1]}/{band}" for band in _COLOURS)
 _SMALLEST: Final = 4
 """The images hold 1/2, 1/4, 1/8 and 1/16 of their resolution."""
 
@@ -45,16 +42,16 @@ def true_colour(tree: DataTree, most: int = 360) -> bytes | None:
     bytes or None
         A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
     """
-    images = [images for images in map(partial(_images, tree), _GROUPS) if images]
-    if not images:
+    found = [images for images in map(partial(_images, tree), colour_paths()) if images]
+    if not found:
         return None
-    chosen = next((bands for bands in images if max(bands[0].shape) >= most), images[-1])
+    chosen = next((images for images in reversed(found) if max(images[0].shape) >= most), found[0])
     step = step_of(max(chosen[0].shape), most)
     return png(colours(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
 
 
 def true_colour_of_safe(archive: Archive, most: int) -> bytes:
-    """Draw a SAFE in true colour, from the low resolutions that its 10 m images hold.
+    """Draw a SAFE in true colour, from the low resolutions that its images hold.
 
     The bands are read without making a tree of them: importing xarray and pandas would take longer than the picture.
 
@@ -85,13 +82,18 @@ def true_colour_of_safe(archive: Archive, most: int) -> bytes:
 def _reduced(archive: Archive, reduction: int) -> list[Entry]:
     """Open red, green and blue at a lower resolution; return their entries of the neutral tree."""
     from xarray_safe.model.build import BuildOptions
-    from xarray_safe.products import open_tree
+    from xarray_safe.model.product import Facts
+    from xarray_safe.products import identify, open_tree
 
-    tree = open_tree(archive, below=_FINEST[0].rpartition("/")[0], options=BuildOptions(reduction))
-    entries = [tree.entry(path) for path in _FINEST]
-    found = [entry for entry in entries if entry is not None]
-    if len(found) < len(_FINEST):
-        missing = ", ".join(path for path, entry in zip(_FINEST, entries, strict=True) if entry is None)
+    product_type = identify(Facts(archive))
+    paths = product_type.true_colour
+    if not paths:
+        raise UnsupportedProductError(f"{archive.url}: there is no true colour of {product_type.title}.")
+    tree = open_tree(archive, below=posixpath.commonpath(paths), options=BuildOptions(reduction))
+    entries = {path: tree.entry(path) for path in paths}
+    found = [entry for entry in entries.values() if entry is not None]
+    if len(found) < len(paths):
+        missing = ", ".join(path for path, entry in entries.items() if entry is None)
         raise MissingFileError(f"{archive.url}: the picture needs {missing}, which is not there.")
     return found
 
@@ -112,11 +114,30 @@ def step_of(size: int, most: int) -> int:
     return max(1, -(-size // most))
 
 
-def _images(tree: DataTree, group: str) -> list[DataArray]:
-    """Red, green and blue of a group; nothing if it lacks one."""
-    found = (find(tree, f"{group}/{band}") for band in _COLOURS)
+def find(tree: DataTree, path: str) -> DataArray | None:
+    """Return the variable at an absolute path, or None; ``path in tree`` knows the next level only."""
+    from xarray import DataArray
+
+    try:
+        found = tree[path]
+    except KeyError:
+        return None
+    return found if isinstance(found, DataArray) else None
+
+
+def colour_paths() -> list[tuple[str, ...]]:
+    """Paths of red, green and blue of all product types, by type from the finest resolution to the coarsest."""
+    from xarray_safe.products import TYPES
+
+    paths = (paths for product_type in TYPES for paths in (product_type.true_colour, *product_type.true_colour_coarse))
+    return list(dict.fromkeys(filter(None, paths)))
+
+
+def _images(tree: DataTree, paths: tuple[str, ...]) -> list[DataArray]:
+    """Red, green and blue; nothing if the tree lacks one."""
+    found = (find(tree, path) for path in paths)
     images = [image for image in found if image is not None]
-    return images if len(images) == len(_COLOURS) else []
+    return images if len(images) == len(paths) else []
 
 
 def colours(reflectance: Pixels) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -40,13 +40,13 @@ class Summary:
         ``id`` of ``stac_discovery``. Layout 2.5 has the SAFE's name there (given here without ``.SAFE``), layout 2.8
         the EOPF name; neither layout has the other's.
     platform
-        E.g. ``sentinel-2b``.
+        Satellite, in lower case, as STAC names it.
     level
-        E.g. ``L2A``.
+        Level of processing.
     type
-        EOPF product type, e.g. ``S02MSIL2A``.
+        EOPF product type.
     instrument
-        E.g. ``msi``.
+        Instrument, in lower case.
     mode
         E.g. ``INS-NOBS``.
     epsg

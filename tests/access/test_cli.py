@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.access.support import PASSWORD, USER, Sample
-from tests.access.test_find import collection, item
+from tests.access.support import PASSWORD, USER, Sample, collection, item
 from tests.servers.programs import rustac
-from xarray_safe.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.cdse import Cdse
+    from tests.support import Run
 
 
 @pytest.fixture(autouse=True)
@@ -28,21 +27,6 @@ def settings(cdse: Cdse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDSE_USERNAME", USER)
     monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     monkeypatch.setenv("COLUMNS", "200")
-
-
-Run = "Callable[..., tuple[int, str, str]]"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return call
 
 
 def test_login_and_logout(run: Run, cdse: Cdse, monkeypatch: pytest.MonkeyPatch) -> None:

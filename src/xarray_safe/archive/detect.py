@@ -1,4 +1,4 @@
-"""The files by which a folder is recognized as a product."""
+"""Files that show that a folder is a product."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MARKER = re.compile(r"manifest\.safe|(?:\w+_)?MTD_(?!TL\b|DS\b)\w+\.xml", re.IGNORECASE)
-"""The manifest, or the product's metadata; not that of a tile or a datastrip, which are in folders of their own."""
+"""The manifest, or the product's metadata; not those of a tile or a datastrip, which are in folders of their own."""
 
 MAX_FILES = 10_000
-"""Maximum number of files of a product: Sentinel-2's have up to 300, the largest old ones some thousands."""
+"""Maximum number of files of a product: most have up to 300, the largest old ones some thousands."""
 
 
 def is_marker(name: str) -> bool:
-    """Return True if a file of this (last) name is stored at the top of a product."""
+    """Return True if a file of this (last) name is at the top of a product."""
     return MARKER.fullmatch(name) is not None
 
 
@@ -47,7 +47,7 @@ def product_folders(names: Iterable[str]) -> list[str]:
     Parameters
     ----------
     names
-        POSIX paths of files. A product inside another product is not counted.
+        POSIX paths of files. A product within a product does not count.
     """
     found = {path + slash for path, slash, last in (name.rpartition("/") for name in names) if is_marker(last)}
     outer: list[str] = []

@@ -27,7 +27,7 @@ def guess(path: object) -> str | None:
     -------
     str or None
         None if `open_archive` would find no product. Else what tells the product's type: the product's name
-        (``S2B_MSIL2A_…``) if the path has one, or the name of its metadata (``MTD_MSIL2A.xml``), or, if neither is
+        if the path has one, or the name of its metadata (``MTD_*.xml``), or, if neither is
         known, the folder's name. Never raises, and reads no more than a folder or a zip's central directory.
     """
     try:

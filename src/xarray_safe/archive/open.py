@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xarray_safe.archive.base import Archive
-    from xarray_safe.archive.remote.folder import RemoteFolder
     from xarray_safe.archive.remote.store import RemoteLocation
 
 
@@ -78,33 +77,17 @@ def open_address(address: Address) -> Archive:
 
 
 def _open_remote(location: RemoteLocation, address: Address) -> Archive:
+    from xarray_safe.archive.remote.file import open_zip
+    from xarray_safe.archive.remote.folder import open_folder
+
     if address.kind == "zip":
-        return _open_zip(location)
+        return open_zip(location)
     try:
-        return _open_folder(location, address.declared)
+        return open_folder(location, address.declared)
     except (MissingFileError, NotASafeError, UnsupportedProductError) as error:
         if address.kind == "folder":
             raise
         try:
-            return _open_zip(location)
+            return open_zip(location)
         except MissingFileError:
             raise error from None
-
-
-def _open_folder(location: RemoteLocation, declared: Mapping[str, int | None]) -> RemoteFolder:
-    """Open a remote folder: one request, for its manifest."""
-    from xarray_safe.archive.remote.folder import RemoteFolder
-
-    archive = RemoteFolder(location, declared)
-    archive.open()
-    return archive
-
-
-def _open_zip(location: RemoteLocation) -> ZipArchive:
-    """Open a remote zip: one request as a rule, for its end."""
-    from xarray_safe.archive.remote.folder import Held, RemoteFile
-
-    file, tail = RemoteFile.look(location)
-    archive = ZipArchive(file)
-    archive.open(Held(file, [(file.size - len(tail), tail)]))
-    return archive

@@ -70,11 +70,11 @@ def main(
 
 
 LOOKING: dict[Callable[..., None], str] = {
-    info: "xarray-safe info S2B_MSIL2A_….SAFE.zip",
-    tree: "xarray-safe tree S2B_MSIL2A_….SAFE -g measurements | less",
-    compare: "xarray-safe compare S2B_MSIL2A_….SAFE S2B_MSIL2A_….zarr --html report.html",
+    info: "xarray-safe info PRODUCT.SAFE.zip",
+    tree: "xarray-safe tree PRODUCT.SAFE -g measurements | less",
+    compare: "xarray-safe compare PRODUCT.SAFE PRODUCT.zarr --html report.html",
     verify: "xarray-safe verify downloads/*.SAFE.zip",
-    quicklook: "xarray-safe quicklook S2B_MSIL2A_….SAFE.zip -o picture.png",
+    quicklook: "xarray-safe quicklook PRODUCT.SAFE.zip -o picture.png",
     demo: "xarray-safe demo --open",
 }
 for command, example in LOOKING.items():

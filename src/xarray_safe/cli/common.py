@@ -51,9 +51,9 @@ Options = Annotated[
 
 def open_product(product: str, layout: str | None = None, options: str | None = None) -> DataTree:
     """Open a SAFE or a Zarr."""
-    from xarray_safe.location import place
+    from xarray_safe.location import locate
 
-    return place(product, options_of(options)).open(layout)
+    return locate(product, options_of(options)).open(layout)
 
 
 def options_of(text: str | None) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from xarray_safe.compare.costs import MeasuringFailedError, measure
 from xarray_safe.compare.differences import Differences
 from xarray_safe.compare.expected import Known
 from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.compare.values import said
-from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
-from xarray_safe.location import Place, layout_in, place
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
+from xarray_safe.location import ProductLocation, describe_error, locate
 from xarray_safe.net.urls import bared
-from xarray_safe.products import layout_of
+from xarray_safe.products.layouts import layout_in, layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
 
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from xarray_safe.compare.differences import Progress
 
 __all__ = ["Comparison", "Difference", "MeasuringFailedError", "Side", "Step", "Values", "compare"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
 
 
 def compare(
@@ -76,11 +78,11 @@ def compare(
 
     Examples
     --------
-    >>> print(compare("S2B_….SAFE.zip", "S2B_….zarr"))  # doctest: +SKIP
+    >>> print(compare("product.SAFE.zip", "product.zarr"))  # doctest: +SKIP
     identical
     """
     sources = [
-        place(source, options) if isinstance(source, str | os.PathLike) else _tree(source)
+        locate(source, options) if isinstance(source, str | os.PathLike) else _tree(source)
         for source, options in ((safe, safe_options), (zarr, zarr_options))
     ]
     with ExitStack() as stack:
@@ -103,14 +105,14 @@ def compare(
 
 
 def _open(
-    sources: list[Place | DataTree], asked: str | None, stack: ExitStack
+    sources: list[ProductLocation | DataTree], asked: str | None, stack: ExitStack
 ) -> tuple[tuple[DataTree, DataTree], str]:
     """Open what is not open yet, a SAFE last, in the layout that is asked for or that of the other."""
     trees: dict[int, DataTree] = {}
     layout = asked
     for i in sorted(range(len(sources)), key=lambda i: _is_safe(sources[i])):
         source = sources[i]
-        if isinstance(source, Place):
+        if isinstance(source, ProductLocation):
             trees[i] = source.open(layout)
             stack.callback(trees[i].close)
         else:
@@ -121,7 +123,7 @@ def _open(
     return (trees[0], trees[1]), layout
 
 
-def _layout(source: Place | DataTree, tree: DataTree, asked: str | None) -> str:
+def _layout(source: ProductLocation | DataTree, tree: DataTree, asked: str | None) -> str:
     """Layout of what was opened; where none can be read in it, the one that is asked for.
 
     Raises
@@ -129,9 +131,9 @@ def _layout(source: Place | DataTree, tree: DataTree, asked: str | None) -> str:
     InvalidArgumentError
         None can be read, and none is asked for; or another one is.
     """
-    name = source.shown if isinstance(source, Place) else "the open tree"
+    name = source.label if isinstance(source, ProductLocation) else "the open tree"
     try:
-        found = layout_in(tree)
+        found = layout_in({str(key): value for key, value in tree.attrs.items()})
     except InvalidArgumentError as error:
         if asked is None:
             raise InvalidArgumentError(f"{name}: {error}; give layout=…, if you know it") from error
@@ -154,21 +156,21 @@ def _tree(source: DataTree) -> DataTree:
     return source
 
 
-def _is_safe(source: Place | DataTree) -> bool:
-    return isinstance(source, Place) and source.kind == "SAFE"
+def _is_safe(source: ProductLocation | DataTree) -> bool:
+    return isinstance(source, ProductLocation) and source.kind == "SAFE"
 
 
-def _side(source: Place | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool) -> Side:
+def _side(source: ProductLocation | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool) -> Side:
     """Look at one source; what cannot be found out is a note."""
     notes: list[str] = []
     picture = _picture(tree, notes) if pictures else None
     facts = _summary(tree, notes)
-    if not isinstance(source, Place):
+    if not isinstance(source, ProductLocation):
         url = bared(str(tree.encoding.get("source") or tree.name or "an open tree"))
         return Side("tree", url, None, facts, (), picture, tuple(notes))
     size = _size(source, notes)
     steps = _costs(source, layout, notes) if costs else ()
-    return Side(source.kind, source.shown, size, facts, steps, picture, tuple(notes))
+    return Side(source.kind, source.label, size, facts, steps, picture, tuple(notes))
 
 
 def _summary(tree: DataTree, notes: list[str]) -> Summary:
@@ -183,11 +185,11 @@ def _picture(tree: DataTree, notes: list[str]) -> bytes | None:
     try:
         return true_colour(tree)
     except Exception as error:  # whatever a damaged image makes a decoder say
-        notes.append(f"no picture: {said(error)}")
+        notes.append(f"no picture: {describe_error(error)}")
         return None
 
 
-def _size(source: Place, notes: list[str]) -> int | None:
+def _size(source: ProductLocation, notes: list[str]) -> int | None:
     try:
         return source.size()
     except (SafeError, ImportError, OSError) as error:
@@ -195,7 +197,7 @@ def _size(source: Place, notes: list[str]) -> int | None:
         return None
 
 
-def _costs(source: Place, layout: str, notes: list[str]) -> tuple[Step, ...]:
+def _costs(source: ProductLocation, layout: str, notes: list[str]) -> tuple[Step, ...]:
     try:
         return measure(source, layout)
     except MeasuringFailedError as error:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from xarray_safe.compare.format import bytes_text, seconds_text, steps_of, title_of
+from xarray_safe.compare.format import seconds_text, steps_of, title_of
+from xarray_safe.location import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,4 +101,4 @@ def _of_steps(
 
 
 def _bytes(size: float) -> str:
-    return bytes_text(round(size))
+    return size_text(round(size))

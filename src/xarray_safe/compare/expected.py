@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from xarray_safe.products.layouts import HISTORY, converter_step
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -28,10 +30,7 @@ MISSING: Final = "<missing>"
 
 _BAND: Final = "/conditions/geometry/band"
 _DETECTOR: Final = "/conditions/geometry/detector"
-_HISTORY: Final = "processing_history"
-_CONVERTER: Final = "EOPF-CPM"
-_ENTRY: Final = {"facility", "inputs", "outputs", "processor", "time", "version"}
-_OUR_OUTPUTS: Final = re.compile(r"S\d\dMSI\w+_etc")
+_OUR_OUTPUTS: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
 _OUR_NOTE: Final = "GRIB to CDM+CF as cfgrib does it"
 _NOTES: Final = {
     f"/conditions/meteorology/{group}": re.compile(
@@ -113,15 +112,15 @@ class Known:
         list
             The entries, if they differ: path, left, right.
         """
-        own = [own_step(attrs) if path == "/" and may else None for attrs, may in self._sides(left, right)]
+        own = [converter_step(attrs) if path == "/" and may else None for attrs, may in self._sides(left, right)]
         entries: dict[str, list[object]] = {}
         rest = []
         for side, (attrs, step) in enumerate(zip((left, right), own, strict=True)):
             rest.append(dict(attrs))
             if step is not None:
-                history = attrs[_HISTORY]
-                rest[side][_HISTORY] = {**history, step.level: history[step.level][: step.number]}
-                where = f"{_HISTORY}/{step.level}/{step.number}"
+                history = attrs[HISTORY]
+                rest[side][HISTORY] = {**history, step.level: history[step.level][: step.number]}
+                where = f"{HISTORY}/{step.level}/{step.number}"
                 entries.setdefault(where, [MISSING, MISSING])[side] = step.entry
         return rest[0], rest[1], [(where, *both) for where, both in entries.items() if both[0] != both[1]]  # type: ignore[misc]
 
@@ -130,12 +129,12 @@ class Known:
         if path != "/":
             return ()
         for _, ours, theirs in self._ways(left, right):
-            step = own_step(theirs)
+            step = converter_step(theirs)
             if step is None or step.number == 0:
                 continue
-            before = theirs[_HISTORY][step.level][step.number - 1]
+            before = theirs[HISTORY][step.level][step.number - 1]
             found = before.get("outputs") if isinstance(before, dict) else None
-            where = (_HISTORY, step.level, str(step.number - 1), "outputs")
+            where = (HISTORY, step.level, str(step.number - 1), "outputs")
             if _is_safe(found) and found == step.entry.get("inputs") and _OUR_OUTPUTS.fullmatch(_at(ours, where)):
                 return where
         return ()
@@ -159,33 +158,6 @@ class Known:
             yield False, left, right
         if self.converted[0]:
             yield True, right, left
-
-
-@dataclass(frozen=True)
-class OwnStep:
-    """The converter's entry about itself: the level and number of the step that it is."""
-
-    level: str
-    number: int
-    entry: Mapping[str, Any]
-
-
-def own_step(attrs: Mapping[str, Any]) -> OwnStep | None:
-    """Find the converter's entry about itself: the last step of the last level in the processing history."""
-    history = attrs.get(_HISTORY)
-    level = max(map(str, history), default="") if isinstance(history, dict) else ""
-    steps = history.get(level) if isinstance(history, dict) else None
-    last = steps[-1] if isinstance(steps, list | tuple) and steps else None
-    if not isinstance(last, dict) or last.get("processor") != _CONVERTER or not last.keys() <= _ENTRY:
-        return None
-    assert isinstance(steps, list | tuple)
-    return OwnStep(level, len(steps) - 1, last)
-
-
-def converter_version(attrs: Mapping[str, Any]) -> str | None:
-    """Version of the converter that wrote a tree, where its processing history says so (layouts since 2.6)."""
-    step = own_step(attrs)
-    return str(step.entry["version"]) if step is not None and step.entry.get("version") else None
 
 
 def _is_safe(names: object) -> bool:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from xarray_safe.location import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from xarray_safe.compare.result import Comparison, Difference, Step
-
-
-def bytes_text(size: int | None) -> str:
-    """Bytes in words."""
-    if size is None:
-        return "–"
-    number = float(size)
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.2f} GB"
 
 
 def seconds_text(seconds: float) -> str:
@@ -52,9 +42,9 @@ _SHOWN: Final[dict[str, Callable[[Step], str]]] = {
     "wall time": lambda step: seconds_text(step.wall),
     "CPU user": lambda step: seconds_text(step.user),
     "CPU system": lambda step: seconds_text(step.system),
-    "peak memory": lambda step: bytes_text(step.memory),
+    "peak memory": lambda step: size_text(step.memory),
     "HTTP requests": lambda step: str(step.requests),
-    "bytes moved": lambda step: bytes_text(step.moved),
+    "bytes moved": lambda step: size_text(step.moved),
 }
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe.compare.charts import charts
-from xarray_safe.compare.format import bytes_text, cost_rows, notes, reasons, steps_of, title_of
+from xarray_safe.compare.format import cost_rows, notes, reasons, steps_of, title_of
+from xarray_safe.location import size_text
 from xarray_safe.quicklook import png
 from xarray_safe.summary import text
 
@@ -187,7 +188,7 @@ def _facts(found: Comparison, short: bool = False) -> str:
     sources = "".join(f"<td><code>{escape(url)}</code></td>" for url in urls)
     rows = [
         f"<tr><th>Source</th>{sources}<td></td></tr>",
-        f"<tr><th>Size</th><td>{bytes_text(left.size)}</td><td>{bytes_text(right.size)}</td><td></td></tr>",
+        f"<tr><th>Size</th><td>{size_text(left.size)}</td><td>{size_text(right.size)}</td><td></td></tr>",
     ]
     for title, u, v in found.fields():
         mark = '<td class="same">✓</td>' if u == v else '<td class="other">≠</td>'

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from xarray_safe.compare.format import bytes_text, cost_rows, notes, reasons, title_of
+from xarray_safe.compare.format import cost_rows, notes, reasons, title_of
+from xarray_safe.location import size_text
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _facts(found: Comparison) -> Table:
     table.add_row("Source", Text(found.left.url, overflow="fold"), Text(found.right.url, overflow="fold"))
     for title, left, right in found.fields():
         table.add_row(title, text(left), Text(text(right), "" if left == right else "red"))
-    table.add_row("Size", bytes_text(found.left.size), bytes_text(found.right.size))
+    table.add_row("Size", size_text(found.left.size), size_text(found.right.size))
     return table
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.archive.remote.store import words
 from xarray_safe.compare.result import Values
+from xarray_safe.location import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
     for block in blocks(left.shape):
         u, v = read(partial(_read, block), (left, right))
         if isinstance(u, Exception) or isinstance(v, Exception):
-            raise Unreadable(*(said(side) if isinstance(side, Exception) else "" for side in (u, v)))
+            raise Unreadable(*(describe_error(side) if isinstance(side, Exception) else "" for side in (u, v)))
         found.add(u, v, block[0].start if block else 0)
     return found.result()
 
@@ -69,11 +69,6 @@ def _read(block: tuple[slice, ...], variable: Variable) -> Array | Exception:
         return np.asarray(variable[block].values)
     except Exception as error:  # whatever a damaged file makes a decoder say
         return error
-
-
-def said(error: Exception) -> str:
-    """What an error says, all of it in a line, without what its URLs may keep secret."""
-    return words(error, most=None)
 
 
 def blocks(shape: tuple[int, ...], most: int = BLOCK) -> Iterator[tuple[slice, ...]]:

@@ -13,14 +13,14 @@ from intake.readers.user_parameters import SimpleUserParameter
 from xarray_safe.archive.stac import read_assets
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
-from xarray_safe.intake.opening import layout_text
+from xarray_safe.intake.opening import parse_version
 from xarray_safe.intake.reader import EopfTreeReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xarray_safe.archive.stac import Asset
-    from xarray_safe.intake.opening import Kind
+    from xarray_safe.location import Kind
 
 CDSE_ENDPOINT: Final = "https://eodata.dataspace.copernicus.eu"
 _ENVIRONMENT: Final = {"key": "CDSE_S3_ACCESS_KEY", "secret": "CDSE_S3_SECRET_KEY"}
@@ -74,7 +74,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     InvalidArgumentError
         If something is no STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
     """
-    version = layout_text(eopf_version)
+    version = parse_version(eopf_version)
     products: dict[str, dict[Kind, list[_Source]]] = {}
     for item in _items(items):
         sources = list(_sources(item))
@@ -228,7 +228,7 @@ def _layout(source: _Source) -> str | None:
     if found is None:
         return None
     try:
-        return layout_text(f"{found[1]}.{found[2]}")
+        return parse_version(f"{found[1]}.{found[2]}")
     except InvalidArgumentError:
         return None
 

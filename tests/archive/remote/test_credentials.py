@@ -10,8 +10,8 @@ import threading
 import fsspec
 import pytest
 
-from tests.archive.remote.test_same import item
-from tests.archive.remote.web import Web, to_the_stranger
+from tests.archive.remote.support import item
+from tests.servers.web import Web, to_the_stranger
 from xarray_safe.archive import open_archive
 from xarray_safe.archive.remote.auth import Login
 from xarray_safe.archive.remote.fsspec import FsspecStore, RangesStore

@@ -24,11 +24,11 @@ BAND = "measurements/reflectance/r10m/b04"
 @pytest.fixture(autouse=True)
 def none_given():
     """No indexes brought along by other tests."""
-    cache.given.clear()
-    cache._read_named.cache_clear()
+    cache.supplied.clear()
+    cache._read_supplied.cache_clear()
     yield
-    cache.given.clear()
-    cache._read_named.cache_clear()
+    cache.supplied.clear()
+    cache._read_supplied.cache_clear()
 
 
 def requests_of_a_chunk(site, old):
@@ -48,9 +48,9 @@ def test_a_saved_index_makes_the_search_needless(site, old, tmp_path, monkeypatc
     assert (tmp_path / "x.indexes").stat().st_size < 2500 * count
     assert tile_indexes.use(tmp_path / "x.indexes") == count
     assert requests_of_a_chunk(site, old) == 2, "the tile, and beside it the header, to compare"
-    cache.given.clear()
+    cache.supplied.clear()
     monkeypatch.setenv("XARRAY_SAFE_INDEXES", os.pathsep.join([str(tmp_path / "x.indexes")] * 2))
-    cache._read_named.cache_clear()
+    cache._read_supplied.cache_clear()
     assert requests_of_a_chunk(site, old) == 2, "the tile, and beside it the header, to compare"
 
 
@@ -107,7 +107,7 @@ def test_tables_that_make_no_sense(old, tmp_path, change):
     parquet(old, tmp_path / "bad.parquet", change)
     with pytest.raises(CorruptFileError, match=r"bad\.parquet"):
         tile_indexes.use(tmp_path / "bad.parquet")
-    assert not cache.given
+    assert not cache.supplied
 
 
 def test_files_that_are_no_indexes(tmp_path):

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
-from xarray_safe.archive.remote.fetch import Span, Versions, cut, join
+from xarray_safe.archive.ranges import ByteRange, coalesce, split
+from xarray_safe.archive.remote.fetch import Versions
 from xarray_safe.archive.remote.http import HttpStore, retry_after
 from xarray_safe.archive.remote.store import Version, words
 from xarray_safe.archive.stac import Href, locate, parse_item, read_assets
@@ -127,7 +128,7 @@ def test_bad_manifests(data):
 
 SPANS = st.lists(
     st.builds(
-        lambda path, start, length: Span(path, start, start + length),
+        lambda path, start, length: ByteRange(path, start, start + length),
         st.sampled_from("ab"),
         st.integers(0, 5000),
         st.integers(1, 900),
@@ -138,13 +139,13 @@ SPANS = st.lists(
 
 @given(SPANS, st.integers(0, 300), st.integers(1, 700))
 def test_joined_and_cut_spans_hold_every_byte(spans, gap, piece):
-    joined = join(spans, gap)
+    joined = coalesce(spans, gap)
     for one, two in itertools.pairwise(joined):
-        assert one.path != two.path or two.start - one.stop > gap
-    pieces = [part for span in joined for part in cut(span, piece)]
+        assert one.name != two.name or two.start - one.stop > gap
+    pieces = [part for span in joined for part in split(span, piece)]
     assert all(0 < part.stop - part.start <= piece for part in pieces)
-    held = {(part.path, byte) for part in pieces for byte in range(part.start, part.stop)}
-    assert {(span.path, byte) for span in spans for byte in range(span.start, span.stop)} <= held
+    held = {(part.name, byte) for part in pieces for byte in range(part.start, part.stop)}
+    assert {(span.name, byte) for span in spans for byte in range(span.start, span.stop)} <= held
 
 
 def test_versions():

@@ -29,10 +29,10 @@ TILES = 12  # of 64 pixels, 4 in a row
 def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", request.param)
     runtime.reset()
-    openjpeg.library.cache_clear()
+    openjpeg.load_openjpeg.cache_clear()
     yield
     runtime.reset()
-    openjpeg.library.cache_clear()
+    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def read(folder: Path, data: bytes, overview: int = 0) -> Pixels:
     (folder / "bad.jp2").write_bytes(data)
     runtime.reset()
-    return open_image(Folder(str(folder)), "bad.jp2", overview=overview)[ALL]
+    return open_image(Folder(str(folder)), "bad.jp2", reduction=overview)[ALL]
 
 
 def patched(data: bytes, position: int, form: str, *values: int) -> bytes:

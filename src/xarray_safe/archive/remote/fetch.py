@@ -1,4 +1,4 @@
-"""Many ranges at once: neighbours joined, connections counted, failures tried again, every wait limited."""
+"""Many ranges at once: neighbours joined, connections bounded, failures retried, every wait limited."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import concurrent.futures
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
 from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
 from xarray_safe.net.retry import Limits, limits
@@ -16,25 +17,19 @@ from xarray_safe.net.retry import Limits, limits
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
+    from xarray_safe.archive.files import Request
+
 T = TypeVar("T")
-
-
-class Span(NamedTuple):
-    """A range of the bytes of a file; see `Store.get` for what start and stop may be."""
-
-    path: str
-    start: int
-    stop: int | None
 
 
 @dataclass
 class Versions:
-    """The versions of files as they were first seen; any thread may use it."""
+    """The versions of files when they were first read; any thread may use it."""
 
     seen: dict[str, Version] = field(default_factory=dict)
 
     def check(self, path: str, label: str, now: Version) -> None:
-        """Compare with what was seen before.
+        """Compare a version with the first one.
 
         Raises
         ------
@@ -46,31 +41,31 @@ class Versions:
             return
         if None not in (before.size, now.size) and before.size != now.size:
             raise CorruptFileError(
-                f"{label} has {now.size} bytes, but had {before.size} (or should, as the product's own list or the "
-                "catalogue says): it was replaced or is damaged; open the product again, or fetch it again"
+                f"{label} has {now.size} bytes, but had {before.size} (or should have, by the product's own list or "
+                "the catalogue): it was replaced or is damaged; open the product again, or download it again"
             )
         if before.tag and now.tag and before.tag != now.tag:
             raise CorruptFileError(f"{label} was replaced after it had been opened; open it again")
         self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
 
     def expect(self, path: str, version: Version) -> None:
-        """Take over what a list, or another process, says of a file; what was seen here already stays.
+        """Add what a list, or another process, knows of a file; what was seen here stays.
 
-        So if both have seen another version, the next answer is of one of them only, and an error.
+        So if both have seen different versions, the next answer is an error.
         """
         before = self.seen.get(path, Version(None, ""))
         self.seen[path] = Version(before.size if version.size is None else version.size, before.tag or version.tag)
 
 
 class Fetcher:
-    """Fetches ranges from a store; made where it is used, does not pickle.
+    """Fetches ranges from a store; created where it is used, does not pickle.
 
     Parameters
     ----------
     store
-        The place.
+        Where the files are.
     versions
-        Where versions are kept and compared.
+        Of the files, to compare.
     """
 
     def __init__(self, store: Store, versions: Versions) -> None:
@@ -78,58 +73,57 @@ class Fetcher:
         self.versions = versions
 
     def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
-        """Fetch one range; see `Store.get`. Blocks."""
-        return run(self._one(Span(path, start, stop), limits()), limits().longest)
+        """Fetch one range and wait for it; see `Store.get`."""
+        return run(self._one(ByteRange(path, start, stop), limits()), limits().longest)
 
     def find(self, path: str) -> Mapping[str, Version] | None:
-        """Versions of the files below a folder; see `Store.find`. Blocks."""
+        """Return the versions of the files below a folder; see `Store.find`."""
         return run(self._persist(path, lambda: self.store.find(path), limits()), limits().longest)
 
-    def many(self, spans: Sequence[Span], gap: int | None = None) -> list[bytes]:
-        """Fetch ranges with start and stop inside their files, joined where little lies between them. Blocks.
+    def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
+        """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.
 
         Returns
         -------
         list
-            Bytes in the order asked for.
+            Bytes in the order of the requests.
 
         Raises
         ------
         SafeError
-            One of them failed for good; the others are given up.
+            One of them failed permanently; the others are cancelled.
         """
         limit = limits()
-        joined = join([span for span in spans if span.stop != span.start], limit.gap if gap is None else gap)
-        pieces = [piece for block in joined for piece in cut(block, limit.piece)]
+        wanted = [request for request in requests if request[1] != request[2]]
+        joined = coalesce(wanted, limit.gap if gap is None else gap)
+        pieces = [piece for block in joined for piece in split(block, limit.piece)]
         waves = -(-len(pieces) // limit.connections)
         answers = run(self._all(pieces, limit), limit.longest * max(1, waves)) if pieces else []
-        got = {(piece.path, piece.start): answer.data for piece, answer in zip(pieces, answers, strict=True)}
-        blocks = [
-            (block, b"".join(got[piece.path, piece.start] for piece in cut(block, limit.piece))) for block in joined
-        ]
-        return [_take(span, blocks) for span in spans]
+        got = {piece: answer.data for piece, answer in zip(pieces, answers, strict=True)}
+        whole = (b"".join(got[piece] for piece in split(block, limit.piece)) for block in joined)
+        return read_through(Blocks(zip(joined, whole, strict=True)), requests, lambda empty: [b""] * len(empty))
 
-    async def _all(self, spans: Sequence[Span], limit: Limits) -> list[Answer]:
-        tasks = [asyncio.ensure_future(self._one(span, limit)) for span in spans]
+    async def _all(self, ranges: Sequence[ByteRange], limit: Limits) -> list[Answer]:
+        tasks = [asyncio.ensure_future(self._one(wanted, limit)) for wanted in ranges]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, span: Span, limit: Limits) -> Answer:
-        answer = await self._persist(span.path, lambda: self.store.get(*span), limit)
-        label = self.store.label(span.path)
-        self.versions.check(span.path, label, answer.version)
-        if span.stop is not None and len(answer.data) != span.stop - span.start:
+    async def _one(self, wanted: ByteRange, limit: Limits) -> Answer:
+        answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), limit)
+        label = self.store.label(wanted.name)
+        self.versions.check(wanted.name, label, answer.version)
+        if wanted.stop is not None and len(answer.data) != wanted.stop - wanted.start:
             raise CorruptFileError(
-                f"{label} ends at byte {span.start + len(answer.data)}, before byte {span.stop}; it is cut short, or "
-                "was replaced; fetch the product again"
+                f"{label} ends at byte {wanted.start + len(answer.data)}, before byte {wanted.stop}; it is cut short "
+                "or was replaced; download the product again"
             )
         return answer
 
     async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], limit: Limits) -> T:
-        """Try until there is an answer, or no hope."""
+        """Retry until there is an answer or a limit is reached."""
         label = self.store.label(path)
         failures, refusals, waited = 0, 0, 0.0
         while True:
@@ -158,43 +152,11 @@ class Fetcher:
             await asyncio.sleep(pause)
 
 
-def join(spans: Sequence[Span], gap: int) -> list[Span]:
-    """Join ranges of the same file between which at most `gap` bytes lie."""
-    whole = {span.path for span in spans if span.stop is None}
-    joined = [Span(path, 0, None) for path in sorted(whole)]
-    for span in sorted((span for span in spans if span.path not in whole), key=lambda span: span[:2]):
-        last = joined[-1] if joined else None
-        stop = span.stop or 0
-        if last and last.stop is not None and last.path == span.path and span.start - last.stop <= gap:
-            joined[-1] = last._replace(stop=max(last.stop, stop))
-        else:
-            joined.append(span)
-    return joined
-
-
-def cut(span: Span, piece: int) -> list[Span]:
-    """Cut a long range into equal pieces, which can be fetched side by side."""
-    if span.stop is None:
-        return [span]
-    count = -(-(span.stop - span.start) // piece)
-    step = -(-(span.stop - span.start) // max(1, count))
-    return [Span(span.path, at, min(at + step, span.stop)) for at in range(span.start, span.stop, max(1, step))]
-
-
-def _take(span: Span, blocks: Sequence[tuple[Span, bytes]]) -> bytes:
-    if span.start == span.stop:
-        return b""
-    for block, data in blocks:
-        if block.path == span.path and block.start <= span.start < block.start + len(data):
-            return data[span.start - block.start : None if span.stop is None else span.stop - block.start]
-    raise AssertionError(f"{span} was not fetched")
-
-
 _semaphores: dict[tuple[int, str, int], asyncio.Semaphore] = {}
 
 
 def _connection(host: str, limit: Limits) -> asyncio.Semaphore:
-    """Give what bounds the connections to a host in this process."""
+    """Return the semaphore that bounds the connections to a host in this process."""
     key = (id(asyncio.get_running_loop()), host, limit.connections)
     return _semaphores.setdefault(key, asyncio.Semaphore(limit.connections))
 
@@ -204,7 +166,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def run(coroutine: Coroutine[object, object, T], seconds: float) -> T:
-    """Run a coroutine on fsspec's event loop, a thread of its own, and wait for it, but not for ever."""
+    """Run a coroutine on fsspec's event loop, a thread of its own, and wait for it, but not forever."""
     import fsspec.asyn
 
     loop = fsspec.asyn.get_loop()
