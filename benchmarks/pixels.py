@@ -109,7 +109,7 @@ figures |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu
 def bare(path: Path) -> tuple[bytes, tuple[int, int]]:
     """One-tile codestream of the first tile, as the bare decoder gets it, and the tile's size."""
     from xarray_safe.archive import open_archive
-    from xarray_safe.formats.jp2.codestream import read_tile, whole
+    from xarray_safe.formats.jp2.codestream import full_codestream, read_tile
     from xarray_safe.formats.jp2.header import ImageFile
     from xarray_safe.formats.jp2.index.tile_index import open_index
 
@@ -117,7 +117,7 @@ def bare(path: Path) -> tuple[bytes, tuple[int, int]]:
     file = ImageFile(open_archive(folder), str(path.relative_to(folder).as_posix()))
     index = open_index(file)
     header = index.header
-    return whole(header, 0, read_tile(file, index, 0)), (header.tile_height, header.tile_width)
+    return full_codestream(header, 0, read_tile(file, index, 0)), (header.tile_height, header.tile_width)
 
 
 def windows(safe: Path, runs: int) -> list[tuple[str, float, float, str]]:

@@ -62,9 +62,10 @@ DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='thread
 TRANSPORT_START = """
 import os, resource
 url, image = sys.argv[1], sys.argv[2]
-from xarray_safe.archive.remote.locate import store_of
-from xarray_safe.archive.remote.fetch import Fetcher, Span, Versions
-place = store_of(f"{url}/{image}", {})
+from xarray_safe.archive.ranges import ByteRange
+from xarray_safe.archive.remote.connect import connect
+from xarray_safe.archive.remote.fetch import Fetcher, Versions
+place = connect(f"{url}/{image}", {})
 fetcher = Fetcher(place.store, Versions())
 size = fetcher.one(place.path, -1).version.size
 def note(work):
@@ -72,7 +73,7 @@ def note(work):
     assert work() == size
     figures.update(wall=time.perf_counter() - wall, cpu=time.process_time() - cpu)
 """
-TRANSPORT = "note(lambda: sum(map(len, fetcher.many([Span(place.path, 0, size)]))))"
+TRANSPORT = "note(lambda: sum(map(len, fetcher.many([ByteRange(place.path, 0, size)]))))"
 OBSTORE = """
 import obstore
 from concurrent.futures import ThreadPoolExecutor

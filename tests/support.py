@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 from xarray_safe.archive.folder import FolderArchive
 from xarray_safe.archive.local import LocalFile
 from xarray_safe.archive.zip.archive import ZipArchive
+from xarray_safe.errors import SafeError, SafeWarning
 from xarray_safe.formats.grib.fields import GribArray
 from xarray_safe.formats.jp2 import Jp2Image
 from xarray_safe.products.sentinel2.angles import Grids
@@ -22,10 +26,20 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SHARED = ROOT.parent / "shared"
 
+Run = Callable[..., tuple[int, str, str]]
+"""Calls the command line with arguments; returns its exit status, output and errors."""
+
 
 def copy(product: Path, target: Path) -> Path:
     """Copy a product by hard links, which costs nothing; its files must be replaced, never written into."""
     return Path(shutil.copytree(product, target / product.name, copy_function=os.link))
+
+
+def own(product: Path, target: Path) -> Path:
+    """Copy a product, a twin or a zip to files that may be written into; `target` becomes the copy."""
+    if product.is_dir():
+        return Path(shutil.copytree(product, target, copy_function=shutil.copyfile))
+    return Path(shutil.copyfile(product, target))
 
 
 def find(product: Path, pattern: str) -> Path:
@@ -89,3 +103,30 @@ def _watched(method, note):
         return method(self, argument)
 
     return watched
+
+
+ADVICE = (
+    "fetch",
+    "get it again",
+    "get the product again",
+    "open ",
+    "download",
+    "give ",
+    "is the product complete",
+    "does not",
+)
+"""Words of which each message has one: what to do, or that a path is wrong."""
+
+
+def refused(path, kind, *words, opener=xr.open_datatree, **options):
+    """Hold an error against what it must be and say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SafeWarning)
+        with pytest.raises(SafeError) as caught:
+            opener(path, engine="safe", **options)
+    text = str(caught.value)
+    assert isinstance(caught.value, kind), repr(caught.value)
+    for word in (*words, os.path.basename(str(path).rstrip("/"))):
+        assert word in text, text
+    assert any(word in text.lower() for word in ADVICE), text
+    return caught.value

@@ -246,12 +246,17 @@ def test_groups_are_text(l2a_folder, group):
 
 
 def test_all_openers_take_the_same_keywords():
-    names = [
-        [name for name in inspect.signature(getattr(SafeBackendEntrypoint, opener)).parameters if name != "self"]
-        for opener in ("open_dataset", "open_datatree", "open_groups_as_dict")
-    ]
-    assert names[0] == names[1] == names[2]
-    assert set(SafeBackendEntrypoint.open_dataset_parameters) == set(names[0])
+    for opener in ("open_dataset", "open_datatree", "open_groups_as_dict"):
+        names = list(inspect.signature(getattr(SafeBackendEntrypoint, opener)).parameters)
+        assert names == ["self", "filename_or_obj", "keywords"]
+    assert len(set(SafeBackendEntrypoint.open_dataset_parameters)) == 13
+
+
+def test_unknown_keywords_are_refused(l2a_folder):
+    with pytest.raises(TypeError, match="foldr"):
+        xr.open_dataset(l2a_folder, engine="safe", foldr=1)
+    with pytest.raises(TypeError, match='engine="safe" has no argument foldr'):
+        SafeBackendEntrypoint().open_dataset(l2a_folder, foldr=1)
 
 
 def test_mask_and_scale_off_gives_the_numbers_of_the_archive(tree, l2a_folder):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import warnings
 import zipfile
 
 import pytest
 import xarray as xr
 
-from tests.support import copy, edit, find, replace
+from tests.support import copy, edit, find, refused, replace
 from xarray_safe.errors import (
     CorruptFileError,
     MissingFileError,
@@ -19,33 +18,6 @@ from xarray_safe.errors import (
     SafeWarning,
     UnsupportedProductError,
 )
-
-ADVICE = (
-    "fetch",
-    "get it again",
-    "get the product again",
-    "open ",
-    "download",
-    "give ",
-    "is the product complete",
-    "does not",
-)
-"""Words of which each message has one: what to do, or that a path is wrong."""
-
-
-def refused(path, kind, *words, opener=xr.open_datatree, **options):
-    """Hold an error against what it must be and say."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SafeWarning)
-        with pytest.raises(SafeError) as caught:
-            opener(path, engine="safe", **options)
-    text = str(caught.value)
-    assert isinstance(caught.value, kind), repr(caught.value)
-    for word in (*words, os.path.basename(str(path).rstrip("/"))):
-        assert word in text, text
-    assert any(word in text.lower() for word in ADVICE), text
-    return caught.value
-
 
 # --- paths ------------------------------------------------------------------------------------------------------------
 

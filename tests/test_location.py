@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import xarray as xr
 
+from tests.support import own
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
 from xarray_safe.errors import (
@@ -24,7 +24,7 @@ from xarray_safe.errors import (
     MissingFileError,
     RemoteFailedError,
 )
-from xarray_safe.location import place
+from xarray_safe.location import locate
 from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
@@ -80,23 +80,23 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     ],
 )
 def test_the_path_of_a_url_tells_the_format(url: str, kind: str) -> None:
-    found = place(url)
+    found = locate(url)
     assert (found.kind, found.url) == (kind, url)
-    assert "sig" not in found.shown
+    assert "sig" not in found.label
 
 
 def test_a_signed_zarr(served: tuple[str, Path], l2a_folder: Path, twins: dict[str, Path]) -> None:
     url, folder = served
-    shutil.copytree(twins["2.8"], folder / "twin.zarr")
+    own(twins["2.8"], folder / "twin.zarr")
     found = compare(l2a_folder, f"{url}/signed/twin.zarr?sig=a%2Fb%2Bc%3D", values=False, costs=False)
     assert found.identical, str(found)
     assert found.right.url == f"{url}/signed/twin.zarr"
     with pytest.raises((AccessDeniedError, MissingFileError), match=r"signed/twin\.zarr"):
-        place(f"{url}/signed/twin.zarr?sig=wrong").open()
+        locate(f"{url}/signed/twin.zarr?sig=wrong").open()
 
 
 def test_what_is_shown_has_no_user() -> None:
-    assert place("http://bob:SECRET@host/x.zarr?sig=SECRET").shown == "http://host/x.zarr"
+    assert locate("http://bob:SECRET@host/x.zarr?sig=SECRET").label == "http://host/x.zarr"
 
 
 def test_a_signature_stays_out_of_messages(
@@ -104,7 +104,7 @@ def test_a_signature_stays_out_of_messages(
 ) -> None:
     """Of a Zarr at a server's root, whose size is not known, and whose chunks may not be read."""
     url, folder = served
-    twin = shutil.copytree(twins["2.8"], folder / "twin.zarr")
+    twin = own(twins["2.8"], folder / "twin.zarr")
     chunk = twin / "measurements/reflectance/r10m/b04/0.0"
     chunk.unlink()
     (folder / "forbidden").write_text(f"/twin.zarr/{chunk.relative_to(twin)}")
@@ -116,7 +116,7 @@ def test_a_signature_stays_out_of_messages(
     for text in (page(found), str(found), json.dumps(found.to_dict()), found._repr_html_(), *captured):
         assert "SECRET" not in text
     with pytest.raises((AccessDeniedError, MissingFileError, RemoteFailedError)) as caught:
-        place(f"{with_user}/signed/twin.zarr?sig=SECRET").open()
+        locate(f"{with_user}/signed/twin.zarr?sig=SECRET").open()
     assert "SECRET" not in str(caught.value)
 
 
@@ -145,20 +145,20 @@ def test_a_size_that_is_not_known_names_no_signature(url: str) -> None:
 
 def test_a_zipped_zarr_in_the_web_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match=r"host/S2\.zarr\.zip: a zipped Zarr .* local"):
-        place("https://host/S2.zarr.zip?sig=secret").open()
+        locate("https://host/S2.zarr.zip?sig=secret").open()
 
 
 def test_zarrs_that_are_none(served: tuple[str, Path], tmp_path: Path) -> None:
     (tmp_path / "junk.zarr.zip").write_bytes(b"junk")
     (tmp_path / "e.zarr").mkdir()
     with pytest.raises(CorruptFileError, match=r"junk\.zarr\.zip cannot be opened as a Zarr \(BadZipFile"):
-        place(tmp_path / "junk.zarr.zip").open()
+        locate(tmp_path / "junk.zarr.zip").open()
     with pytest.raises(MissingFileError, match=r"e\.zarr: there is no Zarr"):
-        place(tmp_path / "e.zarr").open()
+        locate(tmp_path / "e.zarr").open()
     with pytest.raises(MissingFileError, match=r"/nothing\.zarr: there is no Zarr"):
-        place(f"{served[0]}/nothing.zarr").open()
+        locate(f"{served[0]}/nothing.zarr").open()
     with pytest.raises(RemoteFailedError, match=r"127\.0\.0\.1:1/x\.zarr cannot be opened"):
-        place("http://127.0.0.1:1/x.zarr").open()
+        locate("http://127.0.0.1:1/x.zarr").open()
 
 
 def test_a_bucket_of_a_tenant(twins: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,14 +175,14 @@ def test_a_bucket_of_a_tenant(twins: dict[str, Path], monkeypatch: pytest.Monkey
         return LocalStore(twins["2.8"], read_only=True)
 
     monkeypatch.setattr(sample_service, "zarr_store", store)
-    with place("s3://tenant:bucket/S2.zarr", {"anon": True}).open() as tree:
+    with locate("s3://tenant:bucket/S2.zarr", {"anon": True}).open() as tree:
         assert "/measurements/reflectance/r10m" in tree.groups
     assert asked == [("s3://tenant:bucket/S2.zarr", {"anon": True})]
 
 
 def test_sizes_in_the_web(served: tuple[str, Path], tiny_folder: Path, tmp_path: Path) -> None:
     url, folder = served
-    shutil.copytree(tiny_folder, folder / tiny_folder.name)
+    own(tiny_folder, folder / tiny_folder.name)
     with xr.open_datatree(tiny_folder, engine="safe") as tree:
         tree.to_zarr(folder / "bucket" / "twin.zarr", zarr_format=2, consolidated=True)
     found = compare(f"{url}/{tiny_folder.name}", f"{url}/bucket/twin.zarr", values=False, costs=False)

@@ -77,11 +77,11 @@ class SafeBackendEntrypoint(BackendEntrypoint):
         Parameters
         ----------
         filename_or_obj
-            Path of the `.SAFE` folder, its `manifest.safe`, its `MTD_MSIL2A.xml`, or a zip of it.
+            Path of the `.SAFE` folder, its `manifest.safe`, its metadata file, or a zip of it.
         mask_and_scale, decode_times, concat_characters, decode_coords, drop_variables, use_cftime, decode_timedelta
             As for `xarray.open_dataset`.
         group : str, optional
-            Path of the group, with or without a leading slash, e.g. ``measurements/reflectance/r10m``. The groups
+            Path of the group, with or without a leading slash, e.g. ``measurements/reflectance``. The groups
             that there are are listed in ``encoding["groups"]`` of the root.
         eopf_version : str
             Layout of the tree: ``"2.8"``, ``"2.5"``, or a patch version of them.
@@ -149,7 +149,7 @@ class _Store(AbstractDataStore):
 def group_path(group: str | None) -> str:
     """Absolute path of a group: ``/`` for none, one slash in front, none behind."""
     if group is not None and not isinstance(group, str):
-        raise InvalidArgumentError(f"group={group!r} is not a path such as 'measurements/reflectance/r10m'.")
+        raise InvalidArgumentError(f"group={group!r} is not a path such as 'measurements/reflectance'.")
     return "/" + (group or "").strip("/")
 
 
@@ -169,7 +169,7 @@ def _open(path: Path, keywords: OpenKeywords) -> tuple[dict[str, Any], str, Tree
 
 
 def _unknown(tree: Tree, group: str) -> UnknownGroupError:
-    """Error for a group that is not there, with near ones or all."""
+    """Error for an unknown group, with similar names or all."""
     known = with_ancestors({var.group for var in tree.product.variables}, "/")
     near = difflib.get_close_matches(group, known, n=3, cutoff=0.5)
     last = group.rpartition("/")[2]

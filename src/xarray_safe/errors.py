@@ -89,8 +89,17 @@ class InvalidArgumentError(SafeError, ValueError):
     """An argument is invalid, such as an unknown `eopf_version`."""
 
 
+class MissingPackageError(SafeError, ImportError):
+    """A package of an extra is not installed; the message says how to install it."""
+
+
 class SafeWarning(UserWarning):
     """Something optional is absent from an archive; the rest of the tree is right."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra, from the package index and from a clone."""
+    return f'pip install "xarray-safe[{extra}]", or in a clone of the repository pip install ".[{extra}]"'
 
 
 def deprecated_names(module: str, *errors: type[SafeError], stacklevel: int = 2) -> Callable[[str], type[SafeError]]:

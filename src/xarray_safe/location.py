@@ -1,4 +1,4 @@
-"""The sources of a comparison: which of the two formats a path has, in which layout, and how it is opened."""
+"""Where a product is: SAFE or Zarr, path or URL, with which options; and how it is opened."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.archive.manifest import MANIFEST, read_manifest
-from xarray_safe.compare.expected import converter_version
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
@@ -23,71 +22,89 @@ from xarray_safe.errors import (
     SafeError,
 )
 from xarray_safe.net.urls import describe_error, redact_url
-from xarray_safe.products import layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from xarray import DataTree
 
+Kind = Literal["SAFE", "Zarr"]
+
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _TENANT: Final = re.compile(r"s3a?://[^/]*:")
 """A bucket of Ceph's multitenancy, ``tenant:bucket``, which botocore, and so s3fs, refuses."""
-_LAYOUT_OF_STAC: Final = {"1.0": "2.5", "1.1": "2.8"}
 _ZARR: Final = (".zmetadata", ".zgroup", "zarr.json")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A source: format, path or URL, and options for fsspec."""
+class ProductLocation:
+    """Location of a product.
 
-    kind: str
+    Parameters
+    ----------
+    kind
+        Format: ``"SAFE"`` or ``"Zarr"``.
+    url
+        Path or URL.
+    storage_options
+        Options for fsspec.
+    """
+
+    kind: Kind
     url: str
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def remote(self) -> bool:
-        """Whether it lies on another machine."""
-        return _URL.match(self.url) is not None and not self.url.startswith("file://")
+        """Whether it is on another machine."""
+        return _URL.match(self.url) is not None and not self.url.lower().startswith("file:")
 
     @property
-    def shown(self) -> str:
-        """Path or URL for people: without user, password and query, which may be a signature."""
+    def label(self) -> str:
+        """Path or URL for messages: without user, password and query, which may be a signature."""
         return redact_url(self.url) if self.remote else self.url
 
     @property
     def zipped(self) -> bool:
         """Whether it is a zip, by its name."""
-        return self.shown.lower().endswith(".zip")
+        return self.label.lower().endswith(".zip")
 
-    def open(self, layout: str | None = None) -> DataTree:
-        """Open it as a DataTree; a SAFE in this layout, a Zarr in that which it has.
+    def open(self, layout: str | None = None, **keywords: Any) -> DataTree:
+        """Open as a DataTree.
+
+        Parameters
+        ----------
+        layout
+            Layout in which a SAFE is opened. A Zarr is opened as written.
+        **keywords
+            Further keywords of `xarray.open_datatree`.
 
         Raises
         ------
         SafeError
-            What ``engine="safe"`` raises, or the Zarr is not there, or cannot be opened.
+            What ``engine="safe"`` raises, or the Zarr does not exist or cannot be opened.
         ImportError
             An extra is not installed.
         """
         import xarray as xr  # here, because quicklook does without it
 
-        if self.kind != "SAFE":
-            return self._open_zarr()
-        options: dict[str, Any] = {} if layout is None else {"eopf_version": layout}
-        if self.options:
-            options["storage_options"] = dict(self.options)
-        return xr.open_datatree(self.url, engine="safe", **options)
+        if self.kind == "Zarr":
+            return self._open_zarr(keywords)
+        if layout is not None:
+            keywords["eopf_version"] = layout
+        if self.storage_options:
+            keywords["storage_options"] = dict(self.storage_options)
+        return xr.open_datatree(self.url, engine="safe", **keywords)
 
     def size(self) -> int:
-        """Bytes, of all files; of a remote SAFE that is no zip, those that its manifest gives.
+        """Size of all files in bytes; that of a remote SAFE that is not a zip is the sum in its manifest.
 
         Raises
         ------
         SafeError
-            They cannot be known.
+            The size cannot be determined.
         ImportError
-            Knowing them needs the extra ``[access]``, which is not installed.
+            It needs the extra ``[access]``, which is not installed.
         """
         if not self.remote:
             return _local_size(self.url.removeprefix("file://"))
@@ -96,20 +113,20 @@ class Place:
         with _extra_access():
             from xarray_safe.access import size
 
-            return size(self.url, dict(self.options))
+            return size(self.url, dict(self.storage_options))
 
     def _size_by_manifest(self) -> int:
-        archive = open_archive(self.url, dict(self.options))
+        archive = open_archive(self.url, dict(self.storage_options))
         try:
-            listed = read_manifest(archive.read(MANIFEST), self.shown)
+            listed = read_manifest(archive.read(MANIFEST), self.label)
         finally:
             archive.close()
         sizes = [entry.size for entry in listed.values() if entry.size is not None]
         if len(sizes) < len(listed):
-            raise MissingFileError(f"the manifest of {self.shown} does not give the sizes of all files")
+            raise MissingFileError(f"the manifest of {self.label} does not give the sizes of all files")
         return sum(sizes)
 
-    def _open_zarr(self) -> DataTree:
+    def _open_zarr(self, keywords: dict[str, Any]) -> DataTree:
         """Open a Zarr; whatever zarr and fsspec raise becomes an error that names it."""
         import xarray as xr
 
@@ -117,68 +134,88 @@ class Place:
             raise ImportError('opening a Zarr needs zarr: pip install "xarray-safe[zarr]"', name="zarr")
         if self.zipped and self.remote and "::" not in self.url:
             raise InvalidArgumentError(
-                f"{self.shown}: a zipped Zarr is opened from a local path only; download it, or give the URL of the "
+                f"{self.label}: a zipped Zarr is opened from a local path only; download it, or give the URL of the "
                 "Zarr unpacked"
             )
         try:
             if self.zipped and not self.remote:
-                return _open_zip(self.url)
+                return _open_zip(self.url, keywords)
             if _TENANT.match(self.url):
                 with _extra_access():
                     from xarray_safe.access.sample_service import zarr_store
 
-                    store: Any = zarr_store(self.url, self.options)
-                return xr.open_datatree(store, engine="zarr")
+                    store: Any = zarr_store(self.url, self.storage_options)
+                return xr.open_datatree(store, engine="zarr", **keywords)
             url, options = self._for_fsspec()
-            return xr.open_datatree(url, engine="zarr", **options)
+            return xr.open_datatree(url, engine="zarr", **options, **keywords)
         except (SafeError, ImportError):
             raise
         except Exception as error:
+            if keywords and isinstance(error, KeyError | TypeError | ValueError) and not isinstance(error, OSError):
+                raise  # a keyword may be at fault, and xarray says which
             raise self._failed(error) from error
 
     def _for_fsspec(self) -> tuple[str, dict[str, Any]]:
         """URL and options of a Zarr; HTTP's query goes with each request, not into the name of the folder."""
-        url, options = self.url, dict(self.options)
+        url, options = self.url, dict(self.storage_options)
         if url.startswith(("http://", "https://")):
             url, _, query = url.partition("?")
             options |= {"params": dict(parse_qsl(query, keep_blank_values=True))} if query else {}
         return url, {"storage_options": options} if options else {}
 
     def _failed(self, error: Exception) -> SafeError:
+        why = describe_error(error, limit=None)
         if isinstance(error, FileNotFoundError):
-            return MissingFileError(f"{self.shown}: there is no Zarr ({describe_error(error, limit=None)})")
+            return MissingFileError(f"{self.label}: there is no Zarr ({why})")
         if getattr(error, "status", None) in (401, 403) or isinstance(error, PermissionError):
-            return AccessDeniedError(f"{self.shown}: the Zarr may not be read ({describe_error(error, limit=None)})")
+            return AccessDeniedError(f"{self.label}: access to the Zarr is denied ({why})")
         kind = RemoteFailedError if self.remote else CorruptFileError
-        return kind(f"{self.shown} cannot be opened as a Zarr ({describe_error(error, limit=None)})")
+        return kind(f"{self.label} cannot be opened as a Zarr ({why})")
 
 
-def place(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Place:
-    """Tell which format a source has.
+def locate(source: str | os.PathLike[str], storage_options: Mapping[str, Any] | None = None) -> ProductLocation:
+    """Return the location of a product; its format is told by its name, or by the files that are there.
 
     Parameters
     ----------
     source
         Path or URL of a SAFE (whatever ``engine="safe"`` opens) or of an EOPF Zarr (folder, URL, or a local zip of it).
-    options
-        For fsspec.
+    storage_options
+        Options for fsspec.
 
     Raises
     ------
     MissingFileError
-        There is nothing at this path.
+        The path does not exist.
     InvalidArgumentError
-        It is neither.
+        It is neither a SAFE nor a Zarr.
     """
     url = os.fsdecode(os.fspath(source))
     if not _URL.match(url):
         url = os.path.abspath(os.path.expanduser(url))
         if not os.path.exists(url):
             raise MissingFileError(f"{url} does not exist")
-    kind = "Zarr" if _is_zarr(url) else "SAFE" if guess(url) is not None or _URL.match(url) else None
-    if kind is None:
-        raise InvalidArgumentError(f"{url} is neither a SAFE that is opened here (Sentinel-2 L1C, L2A) nor a Zarr")
-    return Place(kind, url, dict(options or {}))
+    options = dict(storage_options or {})
+    if _is_zarr(url):
+        return ProductLocation("Zarr", url, options)
+    if guess(url) is None and not _URL.match(url):
+        from xarray_safe.products import TYPES
+
+        opened = ", ".join(product_type.title for product_type in TYPES)
+        raise InvalidArgumentError(f"{url} is neither a SAFE that can be opened here ({opened}) nor a Zarr")
+    return ProductLocation("SAFE", url, options)
+
+
+def size_text(size: int | None, unknown: str = "–") -> str:
+    """Size in bytes as text with a decimal unit; `unknown` for None."""
+    if size is None:
+        return unknown
+    number = float(size)
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.2f} GB"
 
 
 @contextmanager
@@ -189,28 +226,6 @@ def _extra_access() -> Iterator[None]:
     except ImportError as error:
         text = f'{error.name or "a package"} is not installed, which this needs: pip install "xarray-safe[access]"'
         raise ImportError(text, name=error.name) from error
-
-
-def layout_in(tree: DataTree) -> str:
-    """Layout of an open tree, by the converter's own note in it, or by the version of STAC that it speaks.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is none that ``engine="safe"`` offers.
-    """
-    version = converter_version({str(key): value for key, value in tree.attrs.items()})
-    if version is not None:
-        return layout_of(version)
-    item = tree.attrs.get("stac_discovery")
-    stac = str(item.get("stac_version", "")) if isinstance(item, dict) else ""
-    layout = _LAYOUT_OF_STAC.get(stac.rpartition(".")[0])
-    if layout is None:
-        raise InvalidArgumentError(
-            f"the layout of the Zarr is not known: stac_discovery/stac_version is {stac or 'missing'} at its root; "
-            f"known are {', '.join(f'{stac}.x (layout {known})' for stac, known in _LAYOUT_OF_STAC.items())}"
-        )
-    return layout
 
 
 def _is_zarr(url: str) -> bool:
@@ -225,13 +240,13 @@ def _is_zarr(url: str) -> bool:
     return False
 
 
-def _open_zip(path: str) -> DataTree:
+def _open_zip(path: str, keywords: Mapping[str, Any]) -> DataTree:
     import xarray as xr
     from zarr.storage import ZipStore
 
     store = ZipStore(path, mode="r")
     try:
-        tree = xr.open_datatree(store, engine="zarr")  # type: ignore[arg-type]
+        tree = xr.open_datatree(store, engine="zarr", **keywords)  # type: ignore[arg-type]
     except BaseException:
         if store._is_open:
             store.close()

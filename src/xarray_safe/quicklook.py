@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.trees import find
-from xarray_safe.errors import MissingFileError
+from xarray_safe.errors import MissingFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, Any]
 
-_GROUPS: Final = tuple(f"/measurements/reflectance/{group}" for group in ("r60m", "r20m", "r10m"))
-_COLOURS: Final = ("b04", "b03", "b02")
-_FINEST: Final = tuple(f"{_GROUPS[-1]}/{band}" for band in _COLOURS)
 _SMALLEST: Final = 4
 """The images hold 1/2, 1/4, 1/8 and 1/16 of their resolution."""
 
@@ -30,40 +27,40 @@ BRIGHTEST: Final = 0.3
 """Reflectance that is shown as white: land is seldom brighter, clouds are."""
 
 
-def true_colour(tree: DataTree, most: int = 360) -> bytes | None:
+def true_colour(tree: DataTree, max_size: int = 360) -> bytes | None:
     """Draw a product in true colour.
 
     Parameters
     ----------
     tree
         The product, of either source.
-    most
-        Pixels of the longer side at the most. Every n-th pixel is taken of the coarsest resolution that has enough.
+    max_size
+        Maximum pixels of the longer side. Every n-th pixel is taken of the coarsest resolution that has enough.
 
     Returns
     -------
     bytes or None
-        A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
+        A PNG; None if the tree has no red, green and blue of one resolution. No-data is transparent.
     """
-    images = [images for images in map(partial(_images, tree), _GROUPS) if images]
-    if not images:
+    found = [images for images in map(partial(_images, tree), colour_paths()) if images]
+    if not found:
         return None
-    chosen = next((bands for bands in images if max(bands[0].shape) >= most), images[-1])
-    step = step_of(max(chosen[0].shape), most)
-    return png(colours(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
+    chosen = next((images for images in reversed(found) if max(images[0].shape) >= max_size), found[0])
+    step = stride(max(chosen[0].shape), max_size)
+    return png(to_rgba(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
 
 
-def true_colour_of_safe(archive: Archive, most: int) -> bytes:
-    """Draw a SAFE in true colour, from the low resolutions that its 10 m images hold.
+def true_colour_of_safe(archive: Archive, max_size: int) -> bytes:
+    """Draw a SAFE in true colour, from the low resolutions that its images hold.
 
-    The bands are read without making a tree of them: importing xarray and pandas would take longer than the picture.
+    The bands are read from the neutral tree: importing xarray and pandas would take longer than the picture.
 
     Parameters
     ----------
     archive
         The product.
-    most
-        Pixels of the longer side at the most.
+    max_size
+        Maximum pixels of the longer side.
 
     Raises
     ------
@@ -72,27 +69,32 @@ def true_colour_of_safe(archive: Archive, most: int) -> bytes:
     """
     images = _reduced(archive, _SMALLEST)
     size = max(images[0].array.shape) << _SMALLEST  # but for some pixels
-    wanted = -(-size // step_of(size, most))
+    wanted = -(-size // stride(size, max_size))
     overview = next((n for n in range(_SMALLEST, 0, -1) if -(-size // (1 << n)) >= wanted), 0)
     if overview != _SMALLEST:
         images = _reduced(archive, overview)
-    step = step_of(max(images[0].array.shape), most)
+    step = stride(max(images[0].array.shape), max_size)
     every = slice(0, None, step)
     bands = [_reflectance(image.array[_window(every, image.array.shape)], image.attrs) for image in images]
-    return png(colours(np.stack(bands, -1)))
+    return png(to_rgba(np.stack(bands, -1)))
 
 
 def _reduced(archive: Archive, reduction: int) -> list[Entry]:
     """Open red, green and blue at a lower resolution; return their entries of the neutral tree."""
     from xarray_safe.model.build import BuildOptions
-    from xarray_safe.products import open_tree
+    from xarray_safe.model.product import Facts
+    from xarray_safe.products import identify, open_tree
 
-    tree = open_tree(archive, below=_FINEST[0].rpartition("/")[0], options=BuildOptions(reduction))
-    entries = [tree.entry(path) for path in _FINEST]
-    found = [entry for entry in entries if entry is not None]
-    if len(found) < len(_FINEST):
-        missing = ", ".join(path for path, entry in zip(_FINEST, entries, strict=True) if entry is None)
-        raise MissingFileError(f"{archive.url}: the picture needs {missing}, which is not there.")
+    product_type = identify(Facts(archive))
+    paths = product_type.true_colour
+    if not paths:
+        raise UnsupportedProductError(f"{archive.url}: there is no true colour of {product_type.title}.")
+    tree = open_tree(archive, below=posixpath.commonpath(paths), options=BuildOptions(reduction))
+    entries = {path: tree.entry(path) for path in paths}
+    found = [entry for entry in entries.values() if entry is not None]
+    if len(found) < len(paths):
+        missing = ", ".join(path for path, entry in entries.items() if entry is None)
+        raise MissingFileError(f"{archive.url}: the picture needs {missing}, which the product lacks.")
     return found
 
 
@@ -101,26 +103,45 @@ def _window(every: slice, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 def _reflectance(counts: Pixels, attrs: Mapping[str, Any]) -> Pixels:
-    """Decode counts as CF says, and as xarray does: scale, offset, NaN where there is no data."""
+    """Decode counts by CF, as xarray does: scale, offset, NaN for no-data."""
     values = counts * np.float32(attrs.get("scale_factor", 1)) + np.float32(attrs.get("add_offset", 0))
     fill = attrs.get("_FillValue")
     return values if fill is None else np.where(counts == fill, np.float32(np.nan), values)
 
 
-def step_of(size: int, most: int) -> int:
-    """Which pixels to take of so many, so that there are no more than `most`: every n-th."""
-    return max(1, -(-size // most))
+def stride(size: int, max_size: int) -> int:
+    """Step between the pixels that are taken of `size`, so that at most `max_size` are left."""
+    return max(1, -(-size // max_size))
 
 
-def _images(tree: DataTree, group: str) -> list[DataArray]:
-    """Red, green and blue of a group; nothing if it lacks one."""
-    found = (find(tree, f"{group}/{band}") for band in _COLOURS)
+def find(tree: DataTree, path: str) -> DataArray | None:
+    """Return the variable at an absolute path, or None; ``path in tree`` knows the next level only."""
+    from xarray import DataArray
+
+    try:
+        found = tree[path]
+    except KeyError:
+        return None
+    return found if isinstance(found, DataArray) else None
+
+
+def colour_paths() -> list[tuple[str, ...]]:
+    """Paths of red, green and blue of all product types, by type from the finest resolution to the coarsest."""
+    from xarray_safe.products import TYPES
+
+    paths = (paths for product_type in TYPES for paths in (product_type.true_colour, *product_type.true_colour_coarse))
+    return list(dict.fromkeys(filter(None, paths)))
+
+
+def _images(tree: DataTree, paths: tuple[str, ...]) -> list[DataArray]:
+    """Red, green and blue; nothing if the tree lacks one."""
+    found = (find(tree, path) for path in paths)
     images = [image for image in found if image is not None]
-    return images if len(images) == len(_COLOURS) else []
+    return images if len(images) == len(paths) else []
 
 
-def colours(reflectance: Pixels) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Give reflectance (rows, columns, 3) as colours (rows, columns, 4) with an alpha; the eye's gamma is applied."""
+def to_rgba(reflectance: Pixels) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return reflectance (rows, columns, 3) as colours with alpha (rows, columns, 4), gamma corrected."""
     valid = ~np.isnan(reflectance).any(-1)
     light = np.clip(np.nan_to_num(reflectance) / BRIGHTEST, 0, 1) ** (1 / 1.6)
     rgba = np.empty((*reflectance.shape[:2], 4), np.uint8)

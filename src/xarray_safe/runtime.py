@@ -61,19 +61,22 @@ class PerProcess(Generic[T]):
         self._value = _NOT_MADE
         self._lock = threading.RLock()
 
+    def forget_in_child(self) -> None:
+        """Drop what a forked child must not use: a lock that a thread of its parent may hold, and most values."""
+        if not self._inherited:
+            self._value = _NOT_MADE
+        self._lock = threading.RLock()
+
     @classmethod
-    def forget_all(cls, *, forked: bool = False) -> None:
-        """Drop the values of all instances; in a forked child, not of those that it inherits."""
-        for state in cls._all:
-            if forked and state._inherited:
-                state._lock = threading.RLock()  # a thread that the child does not have may hold the old one
-            else:
-                state.forget()
+    def instances(cls) -> tuple[PerProcess[Any], ...]:
+        """Return all state of this process."""
+        return tuple(cls._all)
 
 
 def reset() -> None:
     """Forget all settings, caches and threads; the next use reads the environment again."""
-    PerProcess.forget_all()
+    for state in PerProcess.instances():
+        state.forget()
 
 
 _fork_locks: list[threading.RLock] = []
@@ -98,7 +101,8 @@ def _after_fork() -> None:
 
 def _in_child() -> None:
     _after_fork()
-    PerProcess.forget_all(forked=True)
+    for state in PerProcess.instances():
+        state.forget_in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.access.support import PASSWORD, USER, Sample
-from tests.access.test_find import collection, item
+from tests.access.support import PASSWORD, USER, Sample, collection, item
 from tests.servers.programs import rustac
 from xarray_safe import runtime
-from xarray_safe.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.cdse import Cdse
+    from tests.support import Run
 
 
 @pytest.fixture(autouse=True)
@@ -29,21 +28,6 @@ def settings(cdse: Cdse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDSE_USERNAME", USER)
     monkeypatch.setenv("CDSE_PASSWORD", PASSWORD)
     monkeypatch.setenv("COLUMNS", "200")
-
-
-Run = "Callable[..., tuple[int, str, str]]"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return call
 
 
 def test_login_and_logout(run: Run, cdse: Cdse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +104,7 @@ def test_size(run: Run, sample: Sample, tmp_path: Path, monkeypatch: pytest.Monk
             ("SAFE", len(sample.data)),
             ("Zarr", None),
         ]
-        assert "not there Zarr" in run("size", sample.name)[1]
+        assert "not found Zarr" in run("size", sample.name)[1]
 
 
 _CALL = "import sys; from xarray_safe import cli; cli.main()"

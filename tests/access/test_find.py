@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.access.support import Connect, Sample, endpoints
+from tests.access.support import FOLDER, ID, Connect, Sample, collection, endpoints, item
 from tests.servers.cdse import Cdse, Listed
 from tests.servers.programs import rustac
 from tests.servers.proxy import Proxy
@@ -24,42 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers.background import Program
-
-ID = "5d369f6c-909e-44f6-8fef-3a8220ba13e1"
-FOLDER = "/eodata/Sentinel-2/MSI/L2A/2024/11/15"
-
-
-def collection(name: str) -> dict[str, object]:
-    extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [["2015-01-01T00:00:00Z", None]]}}
-    core = {"type": "Collection", "stac_version": "1.0.0", "description": "x", "license": "other", "links": []}
-    return {**core, "id": name, "extent": extent}
-
-
-def item(name: str, *, clouds: float | None, time: str, west: float, md5: str = "0" * 32) -> dict[str, object]:
-    """Give an item as the Data Space's STAC has it."""
-    ring = [[west, 47], [west + 1, 47], [west + 1, 48], [west, 48], [west, 47]]
-    download = f"https://download.dataspace.copernicus.eu/odata/v1/Products({ID})/$value"
-    return {
-        "type": "Feature",
-        "stac_version": "1.0.0",
-        "id": name,
-        "collection": "sentinel-2-l2a",
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-        "bbox": [west, 47, west + 1, 48],
-        "properties": {"datetime": time} | ({} if clouds is None else {"eo:cloud_cover": clouds}),
-        "links": [],
-        "assets": {
-            "B02_10m": {
-                "href": f"s3://{FOLDER[1:]}/{name}.SAFE/GRANULE/x/IMG_DATA/R10m/B02_10m.jp2",
-                "alternate": {
-                    "https": {
-                        "href": f"https://download.dataspace.copernicus.eu/odata/v1/Products({ID})/Nodes(x)/$value"
-                    }
-                },
-            },
-            "Product": {"href": download, "file:size": 1234, "file:checksum": "d50110" + md5},
-        },
-    }
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ import pytest
 import s3fs
 import xarray as xr
 
-from tests.access.support import QUICK, Connect, Sample, endpoints
-from tests.access.test_find import collection, item
+from tests.access.support import QUICK, Connect, Sample, collection, endpoints, item
 from tests.servers.programs import rclone_http, rclone_s3, rustac
 from tests.servers.proxy import Proxy
 from tests.servers.recorder import Recorder

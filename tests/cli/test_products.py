@@ -8,39 +8,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from tests.support import copy, find, replace
+from tests.support import Run, copy, find, replace
 from xarray_safe import sample
-from xarray_safe.cli import main
 from xarray_safe.sample.sentinel2.product import pack
 
-Run = Callable[..., tuple[int, str, str]]
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xarray-safe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def tiny_zarr(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tiny") / "tiny.zarr"
-    with xr.open_datatree(tiny_folder, engine="safe") as tree:
-        tree.to_zarr(path, zarr_format=2, consolidated=True)
-    return path
 
 
 def test_help(run: Run) -> None:
@@ -73,6 +50,19 @@ def test_tree(run: Run, tiny_folder: Path) -> None:
     status, _, err = run("tree", tiny_folder, "-g", "measurments")
     assert (status, err.count("\n")) == (1, 1)
     assert "no group /measurments" in err
+
+
+def test_tree_is_nested_as_the_groups_are(run: Run, tiny_folder: Path) -> None:
+    """Every line stands below the group that it belongs to: indentation read back gives the paths of the tree."""
+    found, above = [], []
+    for line in run("tree", tiny_folder)[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        above = [*above[:depth], line.split()[0]]
+        found.append("/".join(above).replace("//", "/"))
+    with xr.open_datatree(tiny_folder, engine="safe") as tree:
+        groups = list(tree.groups)
+        variables = [f"{node.path}/{name}" for node in tree.subtree for name in node.data_vars]
+    assert sorted(found) == sorted([*groups, *variables])
 
 
 def test_compare(run: Run, tiny_folder: Path, tiny_zarr: Path, tmp_path: Path) -> None:
@@ -185,7 +175,7 @@ def test_quicklook_of_a_safe_imports_little(tiny_folder: Path, tmp_path: Path) -
     code = (
         "import sys; sys.argv = ['', 'quicklook', *sys.argv[1:]]\n"
         "from xarray_safe import cli\n"
-        "try: main.main()\n"
+        "try: cli.main()\n"
         "finally: print([name for name in ('xarray', 'pandas', 'dask', 'eccodes', 'zarr') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(tiny_folder), "-o", str(tmp_path / "q.png")]

@@ -37,8 +37,7 @@ def damaged_safe(l2a_folder: Path, tmp_path: Path) -> Path:
     return product
 
 
-@pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("damaged", ["damaged_safe", "damaged_zarr"])
+@pytest.mark.parametrize(("damaged", "side"), [("damaged_safe", "left"), ("damaged_zarr", "right")])
 def test_each_side_is_named_with_costs(
     request: pytest.FixtureRequest, l2a_folder: Path, twins: dict[str, Path], damaged: str, side: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.compare.browser import look
+from tests.compare.support import in_chromium, look
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
 
@@ -35,6 +35,7 @@ def other(
     return compare(l2a_folder, twin, costs=False)
 
 
+@in_chromium
 def test_in_a_browser(same: Comparison, tmp_path: Path) -> None:
     seen = look(same.to_html(tmp_path / "report.html"), tmp_path)
     facts = seen.facts
@@ -51,6 +52,7 @@ def test_in_a_browser(same: Comparison, tmp_path: Path) -> None:
     assert {path for path in seen.asked if "favicon" not in path} == {"/look.html", "/page.html"}
 
 
+@in_chromium
 def test_differences_in_a_browser(other: Comparison, tmp_path: Path) -> None:
     facts = look(other.to_html(tmp_path / "report.html"), tmp_path).facts
     assert facts["verdict"] == "2 differences (attribute 1, values 1)"
@@ -58,18 +60,23 @@ def test_differences_in_a_browser(other: Comparison, tmp_path: Path) -> None:
     assert facts["images"][2][:2] == [42, 42]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def very_other(l2a_folder: Path, l1c_folder: Path) -> Comparison:
     return compare(l2a_folder, l1c_folder, costs=False)
 
 
-def test_a_report_of_two_products_stays_short(very_other: Comparison, tmp_path: Path) -> None:
-    """Tables come first, their most is folded, and maps are few, of images, and not as long as the screen."""
+def test_a_report_of_two_products_begins_with_its_tables(very_other: Comparison) -> None:
+    """Most of their rows are folded."""
     mapped = [difference for difference in very_other.differences if difference.values is not None]
     assert len(very_other.differences) > 100
     assert len([difference for difference in mapped if difference.values.map is not None]) > 12  # type: ignore[union-attr]
     text = page(very_other)
     assert 0 < text.index("<td>") < text.index("<details>") < text.index('class="map"')
+
+
+@in_chromium
+def test_a_report_of_two_products_stays_short(very_other: Comparison, tmp_path: Path) -> None:
+    """Maps are few, of images, and not as long as the screen."""
     facts = look(very_other.to_html(tmp_path / "report.html"), tmp_path).facts
     maps = [image for image in facts["images"] if image[2] == "map"]
     assert len(maps) == 12

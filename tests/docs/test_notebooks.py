@@ -41,12 +41,14 @@ def shown(notebook: NotebookNode, start: str) -> str:
     return "\n".join(text for found in data for kind, text in found.items() if kind.startswith("text/"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["browse", "ndvi-series"])
 def test_it_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = executed(name, tmp_path, monkeypatch)
     assert [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 def test_the_tutorial_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.servers.services import PRODUCT, services

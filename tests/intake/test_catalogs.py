@@ -26,8 +26,12 @@ def load(name):
 
 def place(entry):
     """What an entry resolves to."""
-    options = entry.place.storage_options
-    return entry.place.kind, entry.place.url, {key: value for key, value in options.items() if value}
+    options = entry.source.location.storage_options
+    return (
+        entry.source.location.kind,
+        entry.source.location.url,
+        {key: value for key, value in options.items() if value},
+    )
 
 
 def test_all_catalogs_are_named():
@@ -43,8 +47,8 @@ def test_every_entry_resolves_and_both_forms_agree(name):
         assert type(new[entry]) is EopfTreeReader
         assert type(old[entry]) in (SafeSource, EopfZarrSource)
         assert place(new[entry]) == place(old[entry])
-        assert "{" not in new[entry].place.url
-        assert new[entry].place.name == old[entry].place.name == entry
+        assert "{" not in new[entry].source.location.url
+        assert new[entry].source.name == old[entry].source.name == entry
         layouts = new[entry].kwargs["eopf_version"], old[entry]._keywords["eopf_version"]
         assert layouts[0] == layouts[1] == layout_of(layouts[0])
         groups = new[entry].kwargs.get("group"), old[entry]._keywords["group"]
@@ -54,7 +58,7 @@ def test_every_entry_resolves_and_both_forms_agree(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_both_sources_have_the_layout_that_makes_them_equal(name):
     cat = intake.open_catalog(getattr(catalogs, name))
-    assert {cat[entry].place.kind for entry in cat} == {"SAFE", "Zarr"}
+    assert {cat[entry].source.location.kind for entry in cat} == {"SAFE", "Zarr"}
     assert len({cat[entry].kwargs["eopf_version"] for entry in cat}) == 1
 
 
@@ -95,12 +99,12 @@ def test_parameters(form, monkeypatch):
     group = (lambda entry: entry.kwargs["group"]) if not form else (lambda entry: entry._keywords["group"])
     assert group(cat.bands_zarr) == "measurements/reflectance/r10m"
     assert group(other.bands_safe_s3) == "measurements/reflectance/r20m"
-    assert other.safe_s3.place.url == "s3://b/a/P.SAFE"
-    assert other.safe_s3.place.storage_options == {
+    assert other.safe_s3.source.location.url == "s3://b/a/P.SAFE"
+    assert other.safe_s3.source.location.storage_options == {
         "key": "k", "secret": "s", "client_kwargs": {"endpoint_url": "http://e", "region_name": "default"},
         "config_kwargs": {"s3": {"addressing_style": "path"}},
     }  # fmt: skip
-    assert (other.safe_zip.place.url, other.zarr.place.url) == ("/d/P.SAFE.zip", "https://z/P.zarr")
+    assert (other.safe_zip.source.location.url, other.zarr.source.location.url) == ("/d/P.SAFE.zip", "https://z/P.zarr")
     with pytest.raises(ValueError, match="15"):
         cat(resolution=15).bands_zarr
 

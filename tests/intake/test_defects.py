@@ -108,7 +108,7 @@ def test_stac_reader_drops_how_to_open():
     assert theirs.data
     assert not any("anon" in str({**data.kwargs}) for data in theirs.data.values())
     ours = catalog(item)["mine_zarr"]
-    assert ours.place.storage_options == {"anon": True}
+    assert ours.source.location.storage_options == {"anon": True}
     assert ours.kwargs["consolidated"] is True
 
 

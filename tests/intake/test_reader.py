@@ -15,8 +15,8 @@ from tests.servers.recorder import Recorder
 from xarray_safe import catalogs
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, UnknownGroupError
 from xarray_safe.intake import SAFE, EopfTreeReader, EopfZarr
-from xarray_safe.intake.html import size_text
-from xarray_safe.intake.opening import chunks_of, layout_of_tree, layout_text
+from xarray_safe.intake.opening import find_layout, parse_chunks, parse_version
+from xarray_safe.location import size_text
 
 
 def test_the_core_does_not_import_intake():
@@ -40,7 +40,7 @@ def test_intake_finds_plugin_and_drivers_by_entry_points():
         "import intake; from intake.readers import datatypes\n"
         "assert 'SAFE' in [c.__name__ for c in datatypes.recommend('s3://b/X.SAFE', head=False)]\n"
         "assert {'safe', 'eopf_zarr'} <= set(intake.registry)\n"
-        "print(intake.open_safe('x.SAFE').place.kind, intake.open_eopf_zarr('x.zarr').place.kind)"
+        "print(intake.open_safe('x.SAFE').source.location.kind, intake.open_eopf_zarr('x.zarr').source.location.kind)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True, text=True)
     assert done.stdout == "SAFE Zarr\n"
@@ -70,7 +70,7 @@ def test_discover_and_describe_read_no_pixels(cat, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a pixel was read")
 
-    monkeypatch.setattr("xarray_safe.model.build.LazyArray.__getitem__", refuse)
+    monkeypatch.setattr("xarray_safe.lazy.LazyArray.__getitem__", refuse)
     monkeypatch.setattr("xarray.backends.zarr.ZarrArrayWrapper.__getitem__", refuse)
     first, second = (cat[name].describe() for name in ("safe_folder", "zarr_local"))
     assert first == second
@@ -103,7 +103,7 @@ def test_what_is_not_there_is_said(cat):
 def test_a_zarr_in_another_layout_is_an_error(cat, group):
     with pytest.raises(InvalidArgumentError, match=r"zarr_local .* in layout 2\.8"):
         cat.zarr_local.read(eopf_version="2.5", group=group)
-    assert cat.zarr_local.read(eopf_version="2.7", group=group).groups  # 2.7 is 2.8
+    assert cat.zarr_local.read(eopf_version="2.8.1", group=group).groups
 
 
 def test_a_zarr_that_does_not_tell_its_layout_is_opened_only_without_version(tmp_path):
@@ -111,7 +111,7 @@ def test_a_zarr_that_does_not_tell_its_layout_is_opened_only_without_version(tmp
 
     xr.Dataset({"a": ("x", [1])}).to_zarr(tmp_path / "plain.zarr", zarr_format=2, consolidated=True)
     reader = EopfTreeReader(EopfZarr(str(tmp_path / "plain.zarr")))
-    assert layout_of_tree(reader.read()) is None
+    assert find_layout(reader.read()) is None
     with pytest.raises(InvalidArgumentError, match="do not say which EOPF layout"):
         reader.read(eopf_version="2.8")
 
@@ -124,30 +124,30 @@ def test_a_zarr_that_does_not_tell_its_layout_is_opened_only_without_version(tmp
     ],
 )  # fmt: skip
 def test_chunks_in_all_forms(given, wanted):
-    assert chunks_of(given) == wanted
+    assert parse_chunks(given) == wanted
 
 
 @given(st.dictionaries(st.sampled_from("xyab"), st.integers(-1, 10**6)) | st.none() | st.integers() | st.just("auto"))
 def test_chunks_survive_being_text(chunks):
-    assert chunks_of(str(chunks)) == chunks_of(chunks) == chunks
+    assert parse_chunks(str(chunks)) == parse_chunks(chunks) == chunks
 
 
 @pytest.mark.parametrize("bad", ["ten", 1.5, True, "[1]", {"x": "wide"}, "x: 3", object()])
 def test_chunks_that_make_no_sense(bad):
     with pytest.raises(InvalidArgumentError, match="chunks="):
-        chunks_of(bad)
+        parse_chunks(bad)
 
 
 @pytest.mark.parametrize(
     ("given", "wanted"), [(None, None), (2.5, "2.5"), ("2.8.1", "2.8.1"), (" 2.5 ", "2.5"), ("None", None)]
 )
 def test_versions_in_all_forms(given, wanted):
-    assert layout_text(given) == wanted
+    assert parse_version(given) == wanted
 
 
 def test_keywords_that_arrive_as_text_work(cat):
     tree = cat.safe_folder.read(chunks="{'x': 366}", eopf_version=2.5)
-    assert layout_of_tree(tree) == "2.5"
+    assert find_layout(tree) == "2.5"
     assert tree["measurements/reflectance/r10m/b02"].chunks is not None
 
 

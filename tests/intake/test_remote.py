@@ -5,7 +5,7 @@ from __future__ import annotations
 import intake
 import pytest
 
-from tests.intake.cell import compare_cell
+from tests.intake.support import compare_cell
 from tests.servers.programs import rclone_http, rclone_s3
 from tests.servers.proxy import Proxy
 from xarray_safe import catalogs
@@ -86,7 +86,7 @@ def test_wrong_keys_are_an_error_without_them_in_it(locked, bucket, monkeypatch)
 
 def test_a_catalog_from_a_search_opens_both(s3, cat, bucket):
     name = next(bucket.glob("*.SAFE")).stem
-    options = cat(endpoint=s3.url).zarr_s3.place.storage_options
+    options = cat(endpoint=s3.url).zarr_s3.source.location.storage_options
     manifest = {"href": f"s3://sample/{name}.SAFE/manifest.safe", "xarray:storage_options": options}
     product = {"href": f"s3://sample/{name}.zarr", "xarray:storage_options": options}
     found = catalog(

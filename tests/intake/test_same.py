@@ -7,7 +7,7 @@ import zipfile
 import intake
 import pytest
 
-from tests.intake.cell import compare_cell
+from tests.intake.support import compare_cell
 from tests.support import SHARED
 from xarray_safe import catalogs
 from xarray_safe.intake import SAFE, EopfTreeReader, EopfZarr

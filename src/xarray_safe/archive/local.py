@@ -1,4 +1,4 @@
-"""Ranges of bytes of one local file, opened for each read and known by its size and time of change."""
+"""Ranges of bytes of one local file, which is opened for each read and identified by size and time of change."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from xarray_safe.errors import CorruptFileError, MissingFileError
+from xarray_safe.errors import CorruptFileError, MissingFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,15 +18,38 @@ _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a named pipe must give an error, not wait for a writer
+    | getattr(os, "O_NONBLOCK", 0)  # a named pipe must raise an error, not wait for a writer
 )
-_MOST = 1 << 30
-"""Bytes asked for in one call; Linux gives at most 2 GiB at a time."""
+_MAX_BYTES = 1 << 30
+"""Bytes of one call; Linux returns at most 2 GiB."""
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as text."""
+    return os.fsdecode(os.fspath(path))
+
+
+def local_path(text: str) -> str:
+    """Return the absolute path that a path or ``file://`` URL means; links are not resolved, as their names may matter.
+
+    Raises
+    ------
+    UnsupportedProductError
+        The URL names another machine.
+    """
+    if text.lower().startswith("file://"):
+        url = urlsplit(text)
+        if url.netloc not in ("", "localhost"):
+            raise UnsupportedProductError(
+                f"{text} is on another machine, which such a URL does not reach; mount it, or use another URL"
+            )
+        text = url2pathname(url.path)
+    return os.path.abspath(os.path.expanduser(text))
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file as it was when first looked at."""
+    """A file as it was when it was first inspected."""
 
     local: ClassVar[bool] = True
 
@@ -34,17 +59,17 @@ class LocalFile:
 
     @property
     def tag(self) -> str:
-        """Time of change: with the size it tells one version from another."""
+        """Time of change; with the size it identifies a version of the file."""
         return str(self.mtime_ns)
 
     @classmethod
     def look(cls, path: str) -> LocalFile:
-        """Note size and time of a regular file.
+        """Inspect a regular file: its size and time of change.
 
         Raises
         ------
         MissingFileError
-            There is none.
+            There is no such file.
         """
         try:
             found = os.stat(path)
@@ -53,26 +78,26 @@ class LocalFile:
         except (OSError, ValueError) as error:
             raise MissingFileError(f"{path} does not exist") from error
         if not stat.S_ISREG(found.st_mode):
-            raise MissingFileError(f"{path} is no regular file; open a .SAFE folder, its manifest.safe or its zip")
+            raise MissingFileError(f"{path} is not a regular file; open a .SAFE folder, its manifest.safe or its zip")
         return cls(path, found.st_size, found.st_mtime_ns)
 
-    def ahead(self, ranges: Iterable[tuple[int, int]]) -> Self:
-        """Give the file itself: what will be read soon need not be fetched before."""
+    def prefetch(self, ranges: Iterable[tuple[int, int]]) -> Self:
+        """Return the file itself: local reads need no prefetching."""
         return self
 
     def read(self, start: int, stop: int) -> bytes:
-        """Give bytes ``start:stop``, which lie inside the file."""
+        """Return bytes ``start:stop``, which must be within the file."""
         return self.read_many([(start, stop)])[0]
 
     def read_many(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
-        """Several ranges that lie inside the file.
+        """Return several ranges, which must be within the file.
 
         Raises
         ------
         MissingFileError
             The file is gone.
         CorruptFileError
-            It changed since it was first looked at, or cannot be read.
+            It changed since it was first inspected, or cannot be read.
         """
         try:
             handle = os.open(self.path, _FLAGS)
@@ -93,11 +118,13 @@ def _read(handle: int, start: int, stop: int, path: str) -> bytes:
     position = start
     while position < stop:
         try:
-            piece = _pread(handle, min(stop - position, _MOST), position)
+            piece = _pread(handle, min(stop - position, _MAX_BYTES), position)
         except OSError as error:
             raise CorruptFileError(f"{path} cannot be read at bytes {position}:{stop} ({error.strerror})") from error
         if not piece:
-            raise CorruptFileError(f"{path} ends at byte {position}, before byte {stop}; it is cut short, get it again")
+            raise CorruptFileError(
+                f"{path} ends at byte {position}, before byte {stop}; it is cut short, download it again"
+            )
         pieces.append(piece)
         position += len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -26,15 +26,15 @@ class Listing:
     Raises
     ------
     CorruptFileError
-        A name is there twice, or as a file and as a folder.
+        Two files have one name, or a file has the name of a folder.
     """
 
     def __init__(self, names: Iterable[str], url: str) -> None:
         self.names = tuple(sorted(names))
-        self._known = frozenset(self.names)
-        if len(self._known) < len(self.names):
+        self._set = frozenset(self.names)
+        if len(self._set) < len(self.names):
             twice = next(a for a, b in zip(self.names, self.names[1:], strict=False) if a == b)
-            raise CorruptFileError(f"{url}: there are two files named {twice}; get the product again")
+            raise CorruptFileError(f"{url}: there are two files named {twice}; download it again")
         self._top: Folder = {}
         for name in self.names:
             *path, last = name.split("/")
@@ -42,20 +42,18 @@ class Listing:
             for part in path:
                 entry = folder.setdefault(part, {})
                 if isinstance(entry, str):
-                    raise CorruptFileError(
-                        f"{url}: {entry} is a file and also the folder of {name}; get the product again"
-                    )
+                    raise CorruptFileError(f"{url}: {entry} is a file and also the folder of {name}; download it again")
                 folder = entry
             if last in folder:
-                raise CorruptFileError(f"{url}: {name} is a file and also a folder; get the product again")
+                raise CorruptFileError(f"{url}: {name} is a file and also a folder; download it again")
             folder[last] = name
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is a file of this name."""
-        return name in self._known
+        """Return True if there is a file of this name."""
+        return name in self._set
 
     def find(self, pattern: str) -> list[str]:
-        """Names that match a pattern (``*``: anything but ``/``), sorted."""
+        """Return the names that match a pattern (``*``: anything but ``/``), sorted."""
         *path, last = pattern.split("/")
         folders = [self._top]
         for part in path:
@@ -64,7 +62,7 @@ class Listing:
 
 
 def _entries(folder: Folder, part: str) -> Iterator[str | Folder]:
-    """Entries of a folder whose last name matches one part of a pattern."""
+    """Yield the entries of a folder whose last name matches one part of a pattern."""
     if "*" not in part:
         if part in folder:
             yield folder[part]
@@ -76,7 +74,7 @@ def _entries(folder: Folder, part: str) -> Iterator[str | Folder]:
 
 
 def _matcher(part: str) -> Callable[[str], bool]:
-    """Give a test for one part of a pattern; several times cheaper than compiling a regular expression."""
+    """Return a test for one part of a pattern; several times cheaper than compiling a regular expression."""
     head, *middle, tail = part.split("*")
     least, end = len(head) + len(tail), len(tail)
     inner = [piece for piece in middle if piece]

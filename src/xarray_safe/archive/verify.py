@@ -26,7 +26,7 @@ _METHODS = {
 """PSD-14 (baselines to 05.10) has MD5, PSD-15 has SHA3-256; others are there for other missions."""
 
 _THREADS = 2
-"""Whole files are in memory while they are checked: 130 MB each at the most in Sentinel-2."""
+"""Whole files are in memory while they are checked: 130 MB each at the most in products seen so far."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``xarray-safe demo``: all of it at once, offline, on a product that it generates."""
+"""``xarray-safe demo``: everything at once, offline, on a generated product."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Open = Annotated[bool, typer.Option("--open", help="Show the report in the brows
 
 
 def demo(folder: Folder = Path("xarray-safe-demo"), scale: Scale = 1 / 30, show: Open = False) -> None:
-    """Generate a Sentinel-2 product, write its Zarr, compare both, write a report; needs no network.
+    """Generate a product, write its Zarr, compare both, write a report; needs no network.
 
     The Zarr is written from the tree that engine="safe" gives, so "identical" here proves the round trip; the tests
-    hold the tree against Zarr of ESA's converter.
+    compare the tree with Zarr of ESA's converter.
     """
     import xarray.backends
 
-    xarray.backends.list_engines()  # plugins of xarray may bring PROJ, which must be there before that of ecCodes
+    xarray.backends.list_engines()  # plugins of xarray may load PROJ, which must be loaded before that of ecCodes
     from xarray_safe.compare import compare
-    from xarray_safe.sample import Spec
+    from xarray_safe.sample import Spec, scaled_size
 
-    spec = Spec(level="L2A", size=round(1830 * scale) * 6, nodata=0.05)
+    spec = Spec(size=scaled_size(scale), nodata=0.05)
     safe, twin = product(folder, spec)
     typer.echo(f"SAFE:   {safe}\nZarr:   {twin}")
     with progress_bar() as progress:
@@ -46,7 +46,7 @@ def demo(folder: Folder = Path("xarray-safe-demo"), scale: Scale = 1 / 30, show:
 
 
 def product(folder: Path, spec: Spec) -> tuple[Path, Path]:
-    """Write a sample product and its Zarr twin, anew.
+    """Write a sample product and its Zarr, in place of those that exist.
 
     Returns
     -------
@@ -61,14 +61,4 @@ def product(folder: Path, spec: Spec) -> tuple[Path, Path]:
     if safe.exists():
         shutil.rmtree(safe)
     sample.write(safe, spec)
-    return safe, twin_of(safe)
-
-
-def twin_of(safe: Path) -> Path:
-    """Write the tree of a SAFE as Zarr beside it."""
-    import xarray as xr
-
-    twin = safe.with_suffix(".zarr")
-    with xr.open_datatree(safe, engine="safe") as tree:
-        tree.to_zarr(twin, mode="w", zarr_format=2, consolidated=True)
-    return twin
+    return safe, sample.write_zarr(safe)

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.cli.common import Options, Product, options_of, writable
+from xarray_safe.cli.common import Options, Product, check_writable, parse_options
 from xarray_safe.errors import CorruptFileError, MissingElementError, SafeError
 
 if TYPE_CHECKING:
-    from xarray_safe.location import Place
+    from xarray_safe.location import ProductLocation
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; '-' for standard output.")]
-Size = Annotated[int, typer.Option("--size", "-s", min=16, help="Pixels of the longer side at the most.")]
+Size = Annotated[int, typer.Option("--size", "-s", min=16, help="Maximum pixels of the longer side.")]
 
 
 def quicklook(product: Product, output: Output = None, size: Size = 700, options: Options = None) -> None:
     """Write a product's true colour as PNG; of a SAFE from the low resolutions that its images hold."""
-    from xarray_safe.location import place
+    from xarray_safe.location import locate
 
-    source = place(product, options_of(options))
-    target = output or Path(f"{Path(source.shown.rstrip('/')).name.split('.')[0]}.png")
+    source = locate(product, parse_options(options))
+    target = output or Path(f"{Path(source.label.rstrip('/')).name.split('.')[0]}.png")
     if target != Path("-"):
-        writable(target)
+        check_writable(target)
     picture = _of_safe(source, size) if source.kind == "SAFE" else _of_zarr(source, size)
     if target == Path("-"):
         sys.stdout.buffer.write(picture)
@@ -34,18 +34,18 @@ def quicklook(product: Product, output: Output = None, size: Size = 700, options
     typer.echo(target)
 
 
-def _of_safe(source: Place, size: int) -> bytes:
+def _of_safe(source: ProductLocation, size: int) -> bytes:
     from xarray_safe.archive import open_archive
     from xarray_safe.quicklook import true_colour_of_safe
 
-    archive = open_archive(source.url, dict(source.options))
+    archive = open_archive(source.url, dict(source.storage_options))
     try:
         return true_colour_of_safe(archive, size)
     finally:
         archive.close()
 
 
-def _of_zarr(source: Place, size: int) -> bytes:
+def _of_zarr(source: ProductLocation, size: int) -> bytes:
     from xarray_safe.net.urls import describe_error
     from xarray_safe.quicklook import true_colour
 
@@ -54,10 +54,9 @@ def _of_zarr(source: Place, size: int) -> bytes:
             picture = true_colour(tree, size)
         except SafeError:
             raise
-        except Exception as error:  # whatever a damaged chunk makes a codec say
-            raise CorruptFileError(
-                f"{source.shown}: its bands cannot be read ({describe_error(error, limit=None)})"
-            ) from error
+        except Exception as error:  # codecs raise anything on a damaged chunk
+            said = describe_error(error, limit=None)
+            raise CorruptFileError(f"{source.label}: its bands cannot be read ({said})") from error
     if picture is None:
-        raise MissingElementError(f"{source.shown} has no bands b04, b03, b02 of one resolution to draw")
+        raise MissingElementError(f"{source.label} has no red, green and blue of one resolution to draw")
     return picture

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from xarray import DataArray, DataTree
 
-Group = Annotated[str | None, typer.Option("--group", "-g", help="Show what lies below this group.")]
+Group = Annotated[str | None, typer.Option("--group", "-g", help="Show only this group and the groups below it.")]
 Flat = Annotated[bool, typer.Option("--flat", "-f", help="One variable a line with its path, for grep.")]
-Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Coordinates too.")]
+Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Also list coordinates.")]
 
 
 def tree(
@@ -48,14 +48,15 @@ def _flat(top: DataTree, coords: bool) -> Iterator[str]:
             yield f"{node.path.rstrip('/')}/{name}  {_what(node.dataset[name])}"
 
 
-def _nested(top: DataTree, coords: bool) -> Iterator[str]:
-    for node in top.subtree:
-        depth = node.level - top.level
-        yield f"{'  ' * depth}{node.name or '/'}"
-        names = _names(node, coords)
-        width = max((len(str(name)) for name in names), default=0)
-        for name in names:
-            yield f"{'  ' * (depth + 1)}{name!s:<{width}}  {_what(node.dataset[name])}"
+def _nested(node: DataTree, coords: bool, depth: int = 0) -> Iterator[str]:
+    """Yield a group, its variables and then its groups, each a step further in."""
+    yield f"{'  ' * depth}{node.name or '/'}"
+    names = _names(node, coords)
+    width = max((len(str(name)) for name in names), default=0)
+    for name in names:
+        yield f"{'  ' * (depth + 1)}{name!s:<{width}}  {_what(node.dataset[name])}"
+    for child in node.children.values():
+        yield from _nested(child, coords, depth + 1)
 
 
 def _names(node: DataTree, coords: bool) -> list[Hashable]:

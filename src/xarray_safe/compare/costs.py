@@ -17,40 +17,37 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.compare.result import Step
-from xarray_safe.compare.trees import find
+from xarray_safe.compare.result import Measurement
 from xarray_safe.errors import SafeError
 from xarray_safe.net.urls import describe_error
+from xarray_safe.quicklook import colour_paths, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from xarray import DataTree
+    from xarray import DataArray, DataTree
 
-    from xarray_safe.location import Place
-
-GROUPS = tuple(f"/measurements/reflectance/{group}" for group in ("r10m", "r20m", "r60m"))
-"""The first that has them gives the pixel (of b03) and the band (b04)."""
+    from xarray_safe.location import ProductLocation
 
 _LONGEST = 600.0
 
 
 class MeasuringFailedError(SafeError, RuntimeError):
-    """Opening or reading failed in the process that measures, or that process did; see `steps`."""
+    """Opening or reading failed in the measuring process, or that process itself failed; see `steps`."""
 
-    def __init__(self, message: str, steps: tuple[Step, ...] = ()) -> None:
+    def __init__(self, message: str, steps: tuple[Measurement, ...] = ()) -> None:
         super().__init__(message)
         self.steps = steps
-        """What was measured before."""
+        """Measurements before the failure."""
 
 
-def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step, ...]:
+def measure(location: ProductLocation, layout: str, longest: float = _LONGEST) -> tuple[Measurement, ...]:
     """Open a source, read one pixel, read one band, in a fresh process whose imports are done.
 
     Parameters
     ----------
-    place
+    location
         The source.
     layout
         In which a SAFE is opened.
@@ -60,9 +57,9 @@ def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step,
     Raises
     ------
     MeasuringFailedError
-        With what the process said, and the steps before.
+        With the message of the process, and the steps before.
     """
-    task = {"kind": place.kind, "url": place.url, "options": dict(place.options), "layout": layout}
+    task = {"kind": location.kind, "url": location.url, "options": dict(location.storage_options), "layout": layout}
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", __name__],
@@ -74,41 +71,41 @@ def measure(place: Place, layout: str, longest: float = _LONGEST) -> tuple[Step,
         )
     except subprocess.TimeoutExpired:
         raise MeasuringFailedError(
-            f"{place.shown}: opening and reading one band took more than {longest:.0f} s"
+            f"{location.label}: opening and reading one band took more than {longest:.0f} s"
         ) from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise MeasuringFailedError(f"{place.shown}: measuring failed: {last[0]}")
+        raise MeasuringFailedError(f"{location.label}: measuring failed: {last[0]}")
     told = json.loads(done.stdout.splitlines()[-1])
-    steps = tuple(Step(**step) for step in told["steps"])
+    steps = tuple(Measurement(**step) for step in told["steps"])
     if told["failed"]:
-        raise MeasuringFailedError(f"{place.shown}: measuring failed: {told['failed']}", steps)
+        raise MeasuringFailedError(f"{location.label}: measuring failed: {told['failed']}", steps)
     return steps
 
 
 def main() -> None:
     """Measure the source on standard input."""
     task = json.load(sys.stdin)
-    from xarray_safe.location import Place
+    from xarray_safe.location import ProductLocation
 
     _import_all()
-    place = Place(task["kind"], task["url"], task["options"])
+    location = ProductLocation(task["kind"], task["url"], task["options"])
     steps, failed = [], ""
     try:
-        for step in steps_of(lambda: place.open(task["layout"])):
+        for step in measure_steps(lambda: location.open(task["layout"])):
             steps.append(asdict(step))  # noqa: PERF401  (those before a failure count)
-    except Exception as error:  # what is damaged; the parent tells
+    except Exception as error:  # whatever is damaged; the parent process reports it
         failed = describe_error(error, limit=None)
     print(json.dumps({"steps": steps, "failed": failed}), flush=True)
     os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
 
 
 def _import_all() -> None:
-    """Import all that opening and reading need: imports are no part of what is measured."""
+    """Import everything that opening and reading need: imports are not measured."""
     import xarray.backends
 
     xarray.backends.list_engines()  # imports the plugins of all packages, as the first opening would
-    for room in ("archive", "products", "sources"):
+    for room in ("archive", "model", "formats", "products"):
         package = importlib.import_module(f"xarray_safe.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"xarray_safe.{room}."):
             with suppress(ImportError):  # what needs an extra that is not installed is not used either
@@ -118,30 +115,49 @@ def _import_all() -> None:
             importlib.import_module(name)
 
 
-def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
+def measure_steps(open_tree: Callable[[], DataTree]) -> Iterator[Measurement]:
     """Measure the steps in this process."""
-    from xarray_safe.compare.usage import Meter
+    from xarray_safe.compare.usage import UsageMeter
 
-    meter = Meter()
+    meter = UsageMeter()
     with _step(meter, "open") as opened:
         tree = open_tree()
     yield opened.step
-    group = next((group for group in GROUPS if find(tree, f"{group}/b04") is not None), GROUPS[0])
-    image, neighbour = find(tree, f"{group}/b04"), find(tree, f"{group}/b03")
-    if image is None or neighbour is None:
+    image, other = choose_images(tree)
+    if image is None or other is None:
         return
     with _step(meter, "first pixel") as pixel:
-        neighbour[neighbour.shape[0] // 2, neighbour.shape[1] // 2].load()
+        other[tuple(size // 2 for size in other.shape)].load()
     yield pixel.step
     with _step(meter, "one band") as band:
         image.load()
     yield band.step
 
 
+def choose_images(tree: DataTree) -> tuple[DataArray | None, DataArray | None]:
+    """Choose the image that is read as a whole and the one of which a pixel is read.
+
+    Returns
+    -------
+    DataArray or None, DataArray or None
+        Red and green at the finest resolution where the product has a picture in true colour; else the largest image
+        for both; None if the tree has no variable of two dimensions.
+    """
+    for paths in colour_paths():
+        red, green = (find(tree, path) for path in paths[:2])
+        if red is not None:
+            return red, green
+    images = (
+        image for node in tree.subtree for image in node.to_dataset(inherit=False).data_vars.values() if image.ndim > 1
+    )
+    largest = max(images, key=lambda image: image.size, default=None)
+    return largest, largest
+
+
 class _Measured:
     """Measures what happens inside ``with``."""
 
-    step: Step
+    step: Measurement
 
     def __init__(self, meter: Any, name: str) -> None:
         self._meter, self._name = meter, name
@@ -155,7 +171,9 @@ class _Measured:
         wall, (user, system) = time.perf_counter() - self._wall, _cpu()
         counts = self._meter.stop()
         user, system = user - self._times[0], system - self._times[1]
-        self.step = Step(self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read)
+        self.step = Measurement(
+            self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read
+        )
 
 
 def _cpu() -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""What differs because ESA's converter errs or speaks of itself; each is documented in docs/explanation/tree.md.
+"""Differences that come from errors of ESA's converter or its notes about itself; see docs/explanation/tree.md.
 
 Only what the converter writes is expected, exactly as it writes it, and only of a side that it may have written: a
-Zarr, or an open tree, of which nobody knows. Of two SAFEs nothing is.
+Zarr, or an open tree of unknown origin. Between two SAFEs no difference is expected.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from xarray_safe.products.layouts import HISTORY, converter_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,15 +26,12 @@ OUTPUTS: Final = "names that the converter invents for its own output"
 WHEN: Final = "cfgrib notes when the conversion ran"
 
 MISSING: Final = "<missing>"
-"""What stands in place of something that one side lacks."""
+"""Shown in place of what one side lacks."""
 
 _BAND: Final = "/conditions/geometry/band"
 _DETECTOR: Final = "/conditions/geometry/detector"
-_HISTORY: Final = "processing_history"
-_CONVERTER: Final = "EOPF-CPM"
-_ENTRY: Final = {"facility", "inputs", "outputs", "processor", "time", "version"}
-_OUR_OUTPUTS: Final = re.compile(r"S\d\dMSI\w+_etc")
-_OUR_NOTE: Final = "GRIB to CDM+CF as cfgrib does it"
+_OUTPUTS_OF_SAFE: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
+_NOTE_OF_SAFE: Final = "GRIB to CDM+CF as cfgrib does it"
 _NOTES: Final = {
     f"/conditions/meteorology/{group}": re.compile(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)? GRIB to CDM\+CF via cfgrib-\S+/ecCodes-\S+ "
@@ -43,10 +42,10 @@ _NOTES: Final = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Labels that the converter cut to one character: of which variable, on which side, how long they are on the other.
+class TruncatedLabels:
+    """Labels that the converter truncated to one character: path of the variable, side, length on the other side.
 
-    Its `reason` covers what follows from the cut, no other change of these variables.
+    Its `reason` covers what follows from that, not other changes of these variables.
     """
 
     path: str
@@ -54,7 +53,7 @@ class Cut:
     whole: int
 
     def reason(self, kind: str, key: str, left: object, right: object) -> str:
-        """Say why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
+        """Return why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
         ours, theirs = (right, left) if self.on_left else (left, right)
         types = (str(ours), str(theirs))
         if kind == "values":
@@ -73,35 +72,35 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is expected of two trees.
+class ExpectedDifferences:
+    """Differences that are expected between two trees.
 
     Parameters
     ----------
     layout
         Layout of both.
     converted
-        Whether the left one, and the right one, may be what the converter wrote.
+        Whether the left one, and the right one, may have been written by the converter.
     """
 
     layout: str
     converted: tuple[bool, bool] = (True, True)
 
-    def cut_labels(self, path: str, left: Variable, right: Variable) -> Cut | None:
-        """Tell whether a side has labels of geometry that are the first characters of the other's."""
+    def truncated_labels(self, path: str, left: Variable, right: Variable) -> TruncatedLabels | None:
+        """Return the truncation if the labels of one side are the first characters of the other's; else None."""
         if self.layout != "2.8" or path not in (_BAND, _DETECTOR) or left.shape != right.shape:
             return None
         try:
             texts = [[str(label) for label in side.values.ravel()] for side in (left, right)]
-        except Exception:  # they cannot be read: that is a difference of its own
+        except Exception:  # unreadable labels are a difference of their own
             return None
-        for on_left, ours, theirs in self._ways(*texts):
+        for on_left, ours, theirs in self._directions(*texts):
             whole = max(map(len, ours), default=0)
             if whole > 1 and theirs == [label[:1] for label in ours]:
-                return Cut(path, on_left, whole)
+                return TruncatedLabels(path, on_left, whole)
         return None
 
-    def itself(
+    def converter_steps(
         self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, object, object]]]:
         """Take the converter's own entry out of the processing history of the root.
@@ -113,88 +112,61 @@ class Known:
         list
             The entries, if they differ: path, left, right.
         """
-        own = [own_step(attrs) if path == "/" and may else None for attrs, may in self._sides(left, right)]
+        own = [converter_step(attrs) if path == "/" and may else None for attrs, may in self._sides(left, right)]
         entries: dict[str, list[object]] = {}
         rest = []
         for side, (attrs, step) in enumerate(zip((left, right), own, strict=True)):
             rest.append(dict(attrs))
             if step is not None:
-                history = attrs[_HISTORY]
-                rest[side][_HISTORY] = {**history, step.level: history[step.level][: step.number]}
-                where = f"{_HISTORY}/{step.level}/{step.number}"
+                history = attrs[HISTORY]
+                rest[side][HISTORY] = {**history, step.level: history[step.level][: step.number]}
+                where = f"{HISTORY}/{step.level}/{step.number}"
                 entries.setdefault(where, [MISSING, MISSING])[side] = step.entry
         return rest[0], rest[1], [(where, *both) for where, both in entries.items() if both[0] != both[1]]  # type: ignore[misc]
 
-    def outputs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Path:
+    def converter_outputs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Path:
         """Path of the outputs that the converter gives the step before its own: what it then takes as its inputs."""
         if path != "/":
             return ()
-        for _, ours, theirs in self._ways(left, right):
-            step = own_step(theirs)
+        for _, ours, theirs in self._directions(left, right):
+            step = converter_step(theirs)
             if step is None or step.number == 0:
                 continue
-            before = theirs[_HISTORY][step.level][step.number - 1]
+            before = theirs[HISTORY][step.level][step.number - 1]
             found = before.get("outputs") if isinstance(before, dict) else None
-            where = (_HISTORY, step.level, str(step.number - 1), "outputs")
-            if _is_safe(found) and found == step.entry.get("inputs") and _OUR_OUTPUTS.fullmatch(_at(ours, where)):
+            where = (HISTORY, step.level, str(step.number - 1), "outputs")
+            if _is_safe(found) and found == step.entry.get("inputs") and _OUTPUTS_OF_SAFE.fullmatch(_at(ours, where)):
                 return where
         return ()
 
-    def note(self, path: str, key: str, left: object, right: object) -> str:
-        """Say why a note of cfgrib's is expected to differ; empty if it is not."""
+    def cfgrib_note(self, path: str, key: str, left: object, right: object) -> str:
+        """Return why a note of cfgrib is expected to differ; empty if it is not."""
         shape = _NOTES.get(path)
         if self.layout != "2.5" or shape is None or key != "history":
             return ""
-        for _, ours, theirs in self._ways(left, right):
-            if shape.fullmatch(str(theirs)) and (ours == _OUR_NOTE or shape.fullmatch(str(ours))):
+        for _, ours, theirs in self._directions(left, right):
+            if shape.fullmatch(str(theirs)) and (ours == _NOTE_OF_SAFE or shape.fullmatch(str(ours))):
                 return WHEN
         return ""
 
     def _sides(self, left: T, right: T) -> Iterator[tuple[T, bool]]:
         yield from zip((left, right), self.converted, strict=True)
 
-    def _ways(self, left: T, right: T) -> Iterator[tuple[bool, T, T]]:
-        """Give ours and theirs, each way that is possible, and whether theirs is the left."""
+    def _directions(self, left: T, right: T) -> Iterator[tuple[bool, T, T]]:
+        """Yield ours and theirs in every possible direction, and whether theirs is the left one."""
         if self.converted[1]:
             yield False, left, right
         if self.converted[0]:
             yield True, right, left
 
 
-@dataclass(frozen=True)
-class OwnStep:
-    """The converter's entry about itself: the level and number of the step that it is."""
-
-    level: str
-    number: int
-    entry: Mapping[str, Any]
-
-
-def own_step(attrs: Mapping[str, Any]) -> OwnStep | None:
-    """Find the converter's entry about itself: the last step of the last level in the processing history."""
-    history = attrs.get(_HISTORY)
-    level = max(map(str, history), default="") if isinstance(history, dict) else ""
-    steps = history.get(level) if isinstance(history, dict) else None
-    last = steps[-1] if isinstance(steps, list | tuple) and steps else None
-    if not isinstance(last, dict) or last.get("processor") != _CONVERTER or not last.keys() <= _ENTRY:
-        return None
-    assert isinstance(steps, list | tuple)
-    return OwnStep(level, len(steps) - 1, last)
-
-
-def converter_version(attrs: Mapping[str, Any]) -> str | None:
-    """Version of the converter that wrote a tree, where its processing history says so (layouts since 2.6)."""
-    step = own_step(attrs)
-    return str(step.entry["version"]) if step is not None and step.entry.get("version") else None
-
-
 def _is_safe(names: object) -> bool:
-    """Whether this is the list of one product's name that the converter writes."""
+    """Return True for a list of a single SAFE's name, as the converter writes it."""
     return isinstance(names, list) and len(names) == 1 and str(names[0]).endswith((".SAFE", ".SAFE.zip"))
 
 
 def _at(attrs: Mapping[str, Any], path: Path) -> str:
-    """The text at a path of nested attributes; empty if there is none."""
+    """Text at a path of nested attributes; empty if there is no text."""
     value: object = attrs
     for step in path:
         if isinstance(value, dict):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from intake.readers import datatypes
 
 from xarray_safe.intake import html
-from xarray_safe.intake.opening import Kind, Place, place_of, with_templates
+from xarray_safe.intake.opening import CatalogSource, parse_source, restore_templates
 
 if TYPE_CHECKING:
     from intake.readers.entry import DataDescription
+
+    from xarray_safe.location import Kind
 
 
 class _Product:
@@ -23,32 +25,32 @@ class _Product:
 
     @classmethod
     def qname(cls) -> str:
-        """Name in catalogs, the same wherever the class lies in the package."""
+        """Name in catalogs, independent of the module of the class."""
         return f"xarray_safe.intake:{cls.__name__}"
 
     @property
-    def place(self) -> Place:
-        """The source, as far as it is known without a request."""
-        return place_of(self.kind, self.url, self.storage_options, self.metadata)
+    def source(self) -> CatalogSource:
+        """The source, as it is known without a request."""
+        return parse_source(self.kind, self.url, self.storage_options, self.metadata)
 
     def to_entry(self) -> DataDescription:
-        """Give the description for a catalog; what came from the environment stays a template."""
+        """Return the description for a catalog; what came from the environment stays a template."""
         entry = super().to_entry()  # type: ignore[misc]
         options = entry.kwargs.get("storage_options")
         if options:
             environment = self.metadata.get("environment") or {}
-            entry.kwargs["storage_options"] = with_templates(options, environment, "{env(%s)}")
+            entry.kwargs["storage_options"] = restore_templates(options, environment, "{env(%s)}")
         return entry
 
     def __repr__(self) -> str:
-        return html.text(self.place, None)
+        return html.text(self.source, None)
 
     def _repr_html_(self) -> str:
-        return html.html(self.place, None)
+        return html.html(self.source, None)
 
 
 class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
-    """A Sentinel `.SAFE` archive: folder or zip, here or in an object store.
+    """A Sentinel `.SAFE` archive: folder or zip, local or remote.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
     storage_options
         For fsspec.
     metadata
-        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `Place`).
+        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `CatalogSource`).
     """
 
     kind: Kind = "SAFE"
@@ -67,9 +69,9 @@ class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
 
 
 class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]
-    """A Zarr in an EOPF layout, the twin of a SAFE.
+    """A Zarr in an EOPF layout.
 
-    A type of its own, so that Intake finds the reader that gives a DataTree: for plain `Zarr` it takes any.
+    A type of its own, so that Intake finds the reader that returns a DataTree: for plain `Zarr` it picks any.
 
     Parameters
     ----------
@@ -84,4 +86,4 @@ class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]
     """
 
     kind: Kind = "Zarr"
-    filepattern = r"s\d[a-z_]_?msi\w*\.zarr/?$"
+    filepattern = r"s(?:\d[a-z_]_|0\d[a-z]{3})\w*\.zarr/?$"

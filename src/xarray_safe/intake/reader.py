@@ -10,10 +10,12 @@ from intake.readers.readers import FileReader
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake import html
 from xarray_safe.intake.data import SAFE, EopfZarr
-from xarray_safe.intake.opening import Kind, Place, describe, layout_text, open_tree, place_of
+from xarray_safe.intake.opening import CatalogSource, describe, open_tree, parse_source, parse_version
 
 if TYPE_CHECKING:
     from xarray import DataTree
+
+    from xarray_safe.location import Kind
 
 
 class EopfTreeReader(FileReader):  # type: ignore[misc]
@@ -24,7 +26,7 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
 
     Examples
     --------
-    >>> EopfTreeReader(SAFE("S2A_….SAFE"), eopf_version="2.5").to_dask()  # doctest: +SKIP
+    >>> EopfTreeReader(SAFE("product.SAFE"), eopf_version="2.5").to_dask()  # doctest: +SKIP
     """
 
     implements = {SAFE, EopfZarr}
@@ -36,23 +38,23 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
 
     @classmethod
     def qname(cls) -> str:
-        """Name in catalogs, the same wherever the class lies in the package."""
+        """Name in catalogs, independent of the module of the class."""
         return f"xarray_safe.intake:{cls.__name__}"
 
     @property
-    def place(self) -> Place:
-        """The source, as far as it is known without a request."""
+    def source(self) -> CatalogSource:
+        """The source, as it is known without a request."""
         data = self.data
-        return place_of(_kind(data), data.url, data.storage_options, {**data.metadata, **self.metadata})
+        return parse_source(_kind(data), data.url, data.storage_options, {**data.metadata, **self.metadata})
 
     def _read(self, data: datatypes.FileData | None = None, **keywords: Any) -> DataTree:
-        place = self.place
+        source = self.source
         if data is not None and data is not self.data:
-            place = place_of(_kind(data), data.url, data.storage_options, {**self.metadata, **data.metadata})
+            source = parse_source(_kind(data), data.url, data.storage_options, {**self.metadata, **data.metadata})
         root = getattr(data or self.data, "root", "")
         if root and not keywords.get("group"):
             keywords["group"] = root
-        return open_tree(place, **keywords)
+        return open_tree(source, **keywords)
 
     def to_dask(self, **keywords: Any) -> DataTree:
         """Read as dask arrays, in the source's own chunks unless `chunks` says otherwise."""
@@ -65,18 +67,18 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
         return self.read(**{**keywords, "chunks": None, "create_default_indexes": False})  # type: ignore[no-any-return]
 
     def describe(self, **keywords: Any) -> dict[str, Any]:
-        """Say as plain data what the source holds, without reading pixels; see `xarray_safe.intake.describe`."""
+        """Describe the source as plain data, without reading pixels; see `xarray_safe.intake.describe`."""
         with self.discover(**keywords) as tree:
             return describe(tree)
 
     def __call__(self, *args: Any, **keywords: Any) -> EopfTreeReader:
-        """Make the same reader with other keywords; its metadata stay, which Intake drops."""
+        """Return the same reader with other keywords and its metadata, which Intake drops."""
         new: EopfTreeReader = super().__call__(*args, **keywords)
         new.metadata = {**self.metadata, **new.metadata}
         return new
 
     def __getattr__(self, name: str) -> Any:
-        """Say that the tree comes first; Intake would start a pipeline that fails later, elsewhere."""
+        """Raise with a hint to read first; Intake would start a pipeline that fails later."""
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(
@@ -85,10 +87,10 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
         )
 
     def __repr__(self) -> str:
-        return html.text(self.place, layout_text(self.kwargs.get("eopf_version")))
+        return html.text(self.source, parse_version(self.kwargs.get("eopf_version")))
 
     def _repr_html_(self) -> str:
-        return html.html(self.place, layout_text(self.kwargs.get("eopf_version")))
+        return html.html(self.source, parse_version(self.kwargs.get("eopf_version")))
 
 
 def _kind(data: object) -> Kind:

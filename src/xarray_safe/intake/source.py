@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any
 from intake.source.base import DataSource, Schema
 
 from xarray_safe.intake import html
-from xarray_safe.intake.opening import Kind, Place, describe, layout_text, open_tree, place_of, with_templates
+from xarray_safe.intake.opening import (
+    CatalogSource,
+    describe,
+    open_tree,
+    parse_source,
+    parse_version,
+    restore_templates,
+)
 
 if TYPE_CHECKING:
     from xarray import DataTree
+
+    from xarray_safe.location import Kind
 
 
 class _TreeSource(DataSource):  # type: ignore[misc]
@@ -23,7 +32,7 @@ class _TreeSource(DataSource):  # type: ignore[misc]
     chunks, group, eopf_version, storage_options
         As for `xarray_safe.intake.open_tree`.
     metadata
-        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `Place`).
+        Understood are ``name``, ``size`` (bytes) and ``environment`` (see `CatalogSource`).
     **options
         Further keywords of `xarray.open_datatree`.
     """
@@ -51,26 +60,26 @@ class _TreeSource(DataSource):  # type: ignore[misc]
         self._tree: DataTree | None = None
 
     @property
-    def place(self) -> Place:
-        """The source, as far as it is known without a request."""
+    def source(self) -> CatalogSource:
+        """The source, as it is known without a request."""
         metadata = {"name": vars(self).get("name", ""), **self.metadata}  # a catalog sets the name on the instance
-        return place_of(self.kind, self.urlpath, self.storage_options, metadata)
+        return parse_source(self.kind, self.urlpath, self.storage_options, metadata)
 
     def read(self) -> DataTree:
         """Open the DataTree; values are read when they are used."""
         if self._tree is None:
-            self._tree = open_tree(self.place, chunks=self._chunks, **self._keywords)
+            self._tree = open_tree(self.source, chunks=self._chunks, **self._keywords)
         return self._tree
 
     def to_dask(self) -> DataTree:
         """Open the DataTree as dask arrays, in the source's own chunks unless `chunks` says otherwise."""
-        return open_tree(self.place, chunks={} if self._chunks is None else self._chunks, **self._keywords)
+        return open_tree(self.source, chunks={} if self._chunks is None else self._chunks, **self._keywords)
 
     def _get_partition(self, i: int) -> DataTree:
         return self.read()
 
     def _get_schema(self) -> Schema:
-        with open_tree(self.place, chunks=None, create_default_indexes=False, **self._keywords) as tree:
+        with open_tree(self.source, chunks=None, create_default_indexes=False, **self._keywords) as tree:
             return Schema(dtype=None, shape=None, npartitions=1, extra_metadata=describe(tree))
 
     def _close(self) -> None:
@@ -86,14 +95,14 @@ class _TreeSource(DataSource):  # type: ignore[misc]
             options = entry["args"].get("storage_options")
             if options:
                 environment = self.metadata.get("environment") or {}
-                entry["args"]["storage_options"] = with_templates(options, environment, "{{ env(%s) }}")
+                entry["args"]["storage_options"] = restore_templates(options, environment, "{{ env(%s) }}")
         return described
 
     def __repr__(self) -> str:
-        return html.text(self.place, layout_text(self._keywords["eopf_version"]))
+        return html.text(self.source, parse_version(self._keywords["eopf_version"]))
 
     def _repr_html_(self) -> str:
-        return html.html(self.place, layout_text(self._keywords["eopf_version"]))
+        return html.html(self.source, parse_version(self._keywords["eopf_version"]))
 
 
 class SafeSource(_TreeSource):

@@ -62,6 +62,7 @@ class BuildContext:
     reduction: int = 0
     product: Product | None = None
     damaged: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -134,6 +135,8 @@ class BuildContext:
                     raise
                 if error.expected:
                     absent.append(var)
+                    if error.__cause__:
+                        self.reasons[var.path] = str(error.__cause__)
             else:
                 present.append((var, arrays[var.source]))
         return present, absent
@@ -164,7 +167,7 @@ def build(product: Product, facts: Facts, options: BuildOptions | None = None) -
     options = options or BuildOptions()
     context = BuildContext.of(product, facts, options.reduction)
     wanted = [var for var in product.variables if is_below(var.path, facts.below)]
-    with facts.files.ahead(context.prefetch(wanted)):
+    with facts.files.prefetch(context.prefetch(wanted)):
         return _build(product, context, wanted, facts.below, options)
 
 
@@ -231,7 +234,8 @@ def _warn_absent(product: Product, context: BuildContext, absent: list[Var]) -> 
         parts.append(f"damaged images, which raise an error on reading: {names}. Download the product again.")
     if groups:
         listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
-        parts.append(f"absent from the tree: {listed}. {product.explain_absence(context)}")
+        reasons = dict.fromkeys(context.reasons.get(var.path) or product.explain_absence(context) for var in absent)
+        parts.append(f"absent from the tree: {listed}. {' '.join(reasons)}")
     warnings.warn(f"{context.files.url}: {' '.join(parts)}", SafeWarning, stacklevel=_outside())
 
 

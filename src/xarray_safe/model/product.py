@@ -24,7 +24,7 @@ class Var:
     Parameters
     ----------
     path
-        Absolute path in the tree, e.g. ``/measurements/reflectance/r10m/b02``.
+        Absolute path in the tree, e.g. ``/measurements/image``.
     source
         Where its values come from.
     dims
@@ -108,7 +108,7 @@ class Product:
     Parameters
     ----------
     type
-        EOPF product type, e.g. ``S02MSIL2A``.
+        EOPF product type.
     layout
         EOPF layout version, e.g. ``"2.8"``.
     variables
@@ -162,9 +162,9 @@ class ProductType:
     Parameters
     ----------
     name
-        EOPF product type, e.g. ``S02MSIL2A``.
+        EOPF product type.
     title
-        What people call it, for messages, e.g. ``Sentinel-2 L2A``.
+        What people call it, for messages.
     marker
         Name of the file at the top of an archive that tells the type, for messages and reference pages.
     matches
@@ -176,9 +176,16 @@ class ProductType:
     collection
         Id of its collection in the STAC of the Copernicus Data Space and the EOPF Sample Service.
     true_colour
-        Paths of red, green and blue; empty where there is no such picture.
+        Paths of red, green and blue at the finest resolution; empty where there is no such picture.
+    true_colour_coarse
+        The same at coarser resolutions, finest first.
     projected
         Whether its images are on a grid of a projected CRS.
+    example
+        Name of a product, for messages.
+    reprocessed
+        Pattern of product names; its groups are what the names of all processings of the same data share: their
+        beginning, then other parts.
     """
 
     name: str
@@ -189,7 +196,10 @@ class ProductType:
     layouts: Mapping[str, Callable[[Facts], Product]]
     collection: str = ""
     true_colour: tuple[str, ...] = ()
+    true_colour_coarse: tuple[tuple[str, ...], ...] = ()
     projected: bool = True
+    example: str = ""
+    reprocessed: re.Pattern[str] | None = None
 
     def product(self, facts: Facts, layout: str) -> Product:
         """Tables of an archive in a layout.

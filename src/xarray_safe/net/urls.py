@@ -10,6 +10,9 @@ from xarray_safe.errors import InvalidArgumentError
 NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
 """Path of a folder of OData, and of what is in it."""
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+"""Start of a URL or of a chain of fsspec's. A scheme has two letters or more: ``C:`` is a drive."""
+
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
@@ -28,6 +31,22 @@ def describe_error(error: BaseException, limit: int | None = 200) -> str:
     text = redact(str(error))
     short = text[:limit] + ("…" if limit is not None and len(text) > limit else "")
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
+
+
+def is_url(text: str) -> bool:
+    """Return True if a text begins as a URL, or a chain of them, does."""
+    return URL.match(text) is not None
+
+
+def is_remote(text: str) -> bool:
+    """Return True if a text is the URL of something that is not a local file."""
+    return is_url(text) and not text.lower().startswith("file://")
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL in lower case; that of the first link of a chain; "" if it has none."""
+    found = URL.match(url)
+    return found[0].rstrip(":/").lower() if found else ""
 
 
 def is_web(path: str) -> bool:

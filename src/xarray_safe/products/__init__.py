@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xarray_safe.model.product import ProductType
     from xarray_safe.model.tree import Tree
 
-__all__ = ["DEFAULT_LAYOUT", "LAYOUTS", "TYPES", "identify", "layout_of", "looks_known", "open_tree"]
+__all__ = ["DEFAULT_LAYOUT", "LAYOUTS", "TYPES", "identify", "layout_of", "looks_known", "open_tree", "type_named"]
 
 TYPES: Final[tuple[ProductType, ...]] = (*sentinel2.TYPES,)
 
@@ -76,6 +76,11 @@ def identify(facts: Facts) -> ProductType:
     )
 
 
+def type_named(name: str) -> ProductType | None:
+    """Type by a product's name, or by that of its metadata file; None if that is not of a type that is opened."""
+    return next((product_type for product_type in TYPES if product_type.names.match(name)), None)
+
+
 def looks_known(name: str) -> bool:
     """Return True if a product's name, or that of its metadata file, is of a type that is opened."""
-    return any(product_type.names.match(name) for product_type in TYPES)
+    return type_named(name) is not None

@@ -1,11 +1,22 @@
 """Write small, self-consistent Sentinel-2 products: L2A and L1C, of any size, seeded.
 
 ``write(folder)`` writes one; `Spec` says what can be chosen. On the command line: ``python -m xarray_safe.sample``.
+Needs the extra ``[sample]``.
 """
 
 from __future__ import annotations
 
-from xarray_safe.sample.sentinel2.product import write
-from xarray_safe.sample.sentinel2.spec import Spec
+import importlib.util
 
-__all__ = ["Spec", "write"]
+from xarray_safe.errors import MissingPackageError, how_to_install
+
+if importlib.util.find_spec("rasterio") is None:
+    raise MissingPackageError(
+        f"sample products need rasterio, which is not installed: {how_to_install('sample')}", name="rasterio"
+    )
+
+from xarray_safe.sample.sentinel2.product import write
+from xarray_safe.sample.sentinel2.spec import Spec, scaled_size
+from xarray_safe.sample.zarr import write_zarr
+
+__all__ = ["Spec", "scaled_size", "write", "write_zarr"]

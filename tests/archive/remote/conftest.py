@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,9 @@ import pytest
 import xarray as xr
 
 from tests.archive.remote.support import KEY, SECRET, strip_tables
-from tests.servers.programs import nginx, rclone_s3
+from tests.servers.programs import nginx, rclone_s3, wanted, web_files
 from tests.servers.proxy import Faults, Proxy
+from tests.support import own
 from xarray_safe import runtime
 from xarray_safe.net import retry
 from xarray_safe.sample import write
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MISSING = [name for name in ("aiohttp", "fsspec", "platformdirs", "s3fs") if importlib.util.find_spec(name) is None]
 if MISSING:
     collect_ignore_glob = ["test_*.py"]
+
+WEB = {"aiohttp": web_files} | ({"nginx": nginx} if wanted("NGINX") else {})
+"""Web servers that the product is behind; nginx where ``XARRAY_SAFE_TEST_NGINX=1`` says that it is there."""
 
 
 def pytest_report_header() -> str | None:
@@ -59,15 +62,20 @@ class Site:
         return xr.open_datatree(url, engine="safe", storage_options=storage_options, **options)
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory, l2a_folder, l2a_zip, l2a_deflated) -> Iterator[Site]:
+@pytest.fixture(scope="session", params=WEB)
+def served(request, tmp_path_factory, l2a_folder, l2a_zip, l2a_deflated) -> Iterator[Site]:
     root = tmp_path_factory.mktemp("site")
     place = root / "eodata" / "Sentinel-2"
-    folder = shutil.copytree(l2a_folder, place / l2a_folder.name)
-    shutil.copy(l2a_zip, place)
-    shutil.copy(l2a_deflated, place)
-    shutil.copytree(l2a_folder, root / "tenant:bucket" / "X.SAFE")
-    with nginx(root) as web, rclone_s3(root, KEY, SECRET) as store, Proxy(web.url) as http, Proxy(store.url) as s3:
+    folder = own(l2a_folder, place / l2a_folder.name)
+    for packed in (l2a_zip, l2a_deflated):
+        own(packed, place / packed.name)
+    own(l2a_folder, root / "tenant:bucket" / "X.SAFE")
+    with (
+        WEB[request.param](root) as web,
+        rclone_s3(root, KEY, SECRET) as store,
+        Proxy(web.url) as http,
+        Proxy(store.url) as s3,
+    ):
         yield Site(folder, http, s3)
 
 

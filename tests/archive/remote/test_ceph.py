@@ -6,7 +6,6 @@ Runs if the environment says ``XARRAY_SAFE_TEST_CEPH=1``; then what is missing f
 
 from __future__ import annotations
 
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from xarray.testing import assert_identical
 
 from tests.archive.remote.support import KEY, SECRET
 from tests.servers.ceph import Account, User, ceph
+from tests.servers.programs import wanted
 from tests.servers.proxy import Proxy
+from tests.support import own
 from xarray_safe.archive import open_archive
 from xarray_safe.errors import AccessDeniedError, CorruptFileError, MissingFileError, NotASafeError
 from xarray_safe.sample import write
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("XARRAY_SAFE_TEST_CEPH") != "1", reason="starts a Ceph if XARRAY_SAFE_TEST_CEPH=1"
-)
+pytestmark = pytest.mark.skipif(not wanted("CEPH"), reason="starts a Ceph if XARRAY_SAFE_TEST_CEPH=1")
 
 OWNER = User("tenant", KEY, SECRET)
 OTHER = User("neighbour", "AKIAI44QH8DHBEXAMPLE", "secret of the neighbour")
@@ -163,7 +162,7 @@ def test_what_is_not_there(gateway, url, user):
 
 
 def test_a_product_without_manifest_is_listed_page_by_page(gateway, tiny_folder, tmp_path):
-    bare = shutil.copytree(tiny_folder, tmp_path / "bare.SAFE")
+    bare = own(tiny_folder, tmp_path / "bare.SAFE")
     (bare / "manifest.safe").unlink()
     for number in range(1000):
         (bare / "HTML" / f"{number}.html").write_bytes(b"x")

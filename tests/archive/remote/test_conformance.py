@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from tests.archive.remote.support import KEY, SECRET
-from tests.servers.programs import nginx, rclone_s3
+from tests.servers.programs import rclone_s3, web_files
 from tests.support import SHARED as ABOVE
 
 SHARED = ABOVE / "conformance"
@@ -51,7 +51,7 @@ def kit(tmp_path_factory):
         (place / path.name).write_bytes(path.read_bytes())
         zipfile.ZipFile(path).extractall(place)
     options = {"key": KEY, "secret": SECRET}
-    with nginx(root) as web, rclone_s3(root, KEY, SECRET) as store:
+    with web_files(root) as web, rclone_s3(root, KEY, SECRET) as store:
         yield {"s3": ("s3://kit", {**options, "endpoint_url": store.url}), "http": (f"{web.url}/kit", {})}
 
 

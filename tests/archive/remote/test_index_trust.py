@@ -17,7 +17,8 @@ from xarray_safe.archive.base import Archive
 from xarray_safe.errors import AccessDeniedError, CorruptFileError, MissingFileError, RemoteFailedError
 from xarray_safe.formats.jp2.header import ImageFile
 from xarray_safe.formats.jp2.index import cache
-from xarray_safe.formats.jp2.index.verify import Proof
+from xarray_safe.formats.jp2.index.files import StoredIndex
+from xarray_safe.formats.jp2.index.verify import HeaderCheck
 
 BAND = "measurements/reflectance/r10m/b04"
 
@@ -50,7 +51,7 @@ def altered(saved, target, change, *, summed=False):
     change(entry)
     if summed:
         parts = {tile: (start, length) for tile, start, length in entry["parts"]}
-        entry["sum"] = cache.Known(b64decode(entry["head"]), entry["first"], parts).sum
+        entry["sum"] = StoredIndex(b64decode(entry["head"]), entry["first"], parts).checksum
     target.write_bytes(gzip.compress(json.dumps(content).encode()))
     return target
 
@@ -65,9 +66,9 @@ def move_first_tile(entry):
 
 @pytest.mark.parametrize("change", [flip_head, move_first_tile])
 def test_a_saved_index_has_a_checksum(saved, tmp_path, change):
-    with pytest.raises(CorruptFileError, match=r"is no file of indexes \(its checksum is another one\)"):
+    with pytest.raises(CorruptFileError, match=r"is not a file of indexes \(its checksum does not match\)"):
         tile_indexes.use(altered(saved, tmp_path / "bad", change))
-    assert not cache.given()
+    assert not cache.supplied()
 
 
 @pytest.mark.parametrize(("start", "length"), [(-5, 100), (0, 100), (3000, 0), (3000, -1), (3000, 10**12)])
@@ -75,11 +76,9 @@ def test_places_outside_of_the_file(saved, tmp_path, start, length):
     def change(entry):
         entry["parts"] = [[tile, start, length] for tile, _, _ in entry["parts"]]
 
-    with pytest.raises(
-        CorruptFileError, match=rf"tile 0 with {length} bytes at {start} is none of a file of \d+ bytes"
-    ):
+    with pytest.raises(CorruptFileError, match=rf"tile 0 with {length} bytes at {start} is not in a file of \d+ bytes"):
         tile_indexes.use(altered(saved, tmp_path / "bad", change, summed=True))
-    assert not cache.given()
+    assert not cache.supplied()
 
 
 @pytest.mark.parametrize("key", ["header", "parts"])
@@ -101,7 +100,7 @@ def test_indexes_that_lie_elsewhere(site, old, saved, server):
     (old.parent / "beside.indexes").write_bytes(saved.read_bytes())
     url, options, _ = site.url(f"{server} folder")
     count = tile_indexes.use(url.replace(site.name, "beside.indexes"), storage_options=options)
-    assert count == len(cache.given()) > 10
+    assert count == len(cache.supplied()) > 10
 
 
 def test_indexes_that_cannot_be_read(site):
@@ -109,7 +108,7 @@ def test_indexes_that_cannot_be_read(site):
         tile_indexes.use(f"{site.http.url}/eodata/none.indexes?X-Amz-Signature=s3cr3t")
     with pytest.raises(AccessDeniedError):
         tile_indexes.use("s3://eodata/x.indexes", storage_options={**site.s3_options, "key": "AKIAIOSFODNN7ANOTHER"})
-    with pytest.raises(CorruptFileError, match=r"http://.*/manifest\.safe is no file of indexes"):
+    with pytest.raises(CorruptFileError, match=r"http://.*/manifest\.safe is not a file of indexes"):
         tile_indexes.use(f"{site.url('http folder')[0]}/manifest.safe")
 
 
@@ -149,17 +148,17 @@ class Far(Archive):
 
 
 def test_a_header_is_proved_once_beside_what_is_read():
-    far, proof = Far(), Proof(bytes(range(10)))
+    far, check = Far(), HeaderCheck(bytes(range(10)))
     file = ImageFile(far, "a.jp2")
-    assert proof.over(file).read(50, 52) == bytes([50, 51])
+    assert check.guard(file).read(50, 52) == bytes([50, 51])
     assert far.batches == [[("a.jp2", 0, 10), ("a.jp2", 50, 52)]], "one batch"
-    assert proof.over(file) is file
+    assert check.guard(file) is file
 
 
 def test_a_header_of_another_file_gives_no_bytes_to_anybody():
-    far, proof = Far(), Proof(bytes(range(1, 11)))
+    far, check = Far(), HeaderCheck(bytes(range(1, 11)))
     far.gate = threading.Event()
-    file, errors = proof.over(ImageFile(far, "a.jp2")), []
+    file, errors = check.guard(ImageFile(far, "a.jp2")), []
 
     def read(start):
         try:
@@ -179,8 +178,8 @@ def test_a_header_of_another_file_gives_no_bytes_to_anybody():
 
 
 def test_a_header_that_could_not_be_read_is_tried_again():
-    far, proof = Far(failures=1), Proof(bytes(range(10)))
-    file = proof.over(ImageFile(far, "a.jp2"))
+    far, check = Far(failures=1), HeaderCheck(bytes(range(10)))
+    file = check.guard(ImageFile(far, "a.jp2"))
     with pytest.raises(RemoteFailedError):
         file.read(50, 52)
     assert file.files.read_many([("a.jp2", 50, 52), ("a.jp2", 60, 61)]) == [bytes([50, 51]), bytes([60])]

@@ -96,7 +96,7 @@ def test_tables_that_make_no_sense(old, tmp_path, change):
     parquet(old, tmp_path / "bad.parquet", change)
     with pytest.raises(CorruptFileError, match=r"bad\.parquet"):
         tile_indexes.use(tmp_path / "bad.parquet")
-    assert not cache.given()
+    assert not cache.supplied()
 
 
 def test_files_that_are_no_indexes(tmp_path):

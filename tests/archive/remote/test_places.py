@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
-from xarray_safe.archive.remote.fetch import Span, Versions, cut, join
+from xarray_safe.archive.ranges import ByteRange, coalesce, split
+from xarray_safe.archive.remote.fetch import Versions
 from xarray_safe.archive.remote.http import HttpStore
 from xarray_safe.archive.remote.store import Version
-from xarray_safe.archive.stac import parse_item, place_of
+from xarray_safe.archive.stac import Href, locate, parse_item, read_assets
 from xarray_safe.errors import CorruptFileError, NotASafeError
 from xarray_safe.net.retry import retry_after
 from xarray_safe.net.urls import describe_error
@@ -58,19 +59,36 @@ def test_places_of_items():
         "alternate": {"https": {"href": f"{NODES}/Nodes(GRANULE)/Nodes(b.jp2)/$value"}},
     }
     cdse["assets"]["zip"] = {"href": "https://h/odata/v1/Products(1-2)/$value"}
-    found = place_of(cdse, {"key": "k"})
+    found = locate(cdse)
     assert (found.url, found.sizes) == ("s3://eodata/a/X.SAFE", {"GRANULE/b.jp2": 7})
-    found = place_of(cdse, {"token": "t"})
+    found = locate(cdse, prefer_web=True)
     assert (found.url, found.sizes, found.zip) == (NODES, {"GRANULE/b.jp2": 7}, False)
-    found = place_of(item("https://h/X.SAFE.zip?sig=1"), {})
+    found = locate(item("https://h/X.SAFE.zip?sig=1"))
     assert (found.url, found.zip) == ("https://h/X.SAFE.zip?sig=1", True)
-    assert place_of(item("X.SAFE/a.xml"), {}, "https://h/items/X.json").url == "https://h/items/X.SAFE"
+    assert locate(item("X.SAFE/a.xml"), "https://h/items/X.json").url == "https://h/items/X.SAFE"
     with pytest.raises(NotASafeError, match=r"no asset in a \.SAFE"):
-        place_of(item("s3://b/X.zarr"), {})
+        locate(item("s3://b/X.zarr"))
+
+
+def test_assets_of_items():
+    """Alternates have sizes of their own, or the asset's; what is not a URL, or not an asset, is passed over."""
+    alternates = {
+        "https": {"href": "y/a", "file:size": "9"},
+        "none": {"href": 5},
+        "odd": "https://h/odd",
+        "more": {"href": "z"},
+    }
+    found = item("https://h/x", links=[{"rel": "self", "href": "https://h/items/X"}])
+    found["assets"]["0"] |= {"file:size": 7, "alternate": alternates, "title": "t"}
+    found["assets"] |= {"bad": {"href": "http://[bad"}, "none": None, "without": {}}
+    one, *rest = read_assets(found, "https://elsewhere/")
+    assert one.hrefs == (Href("https://h/x", 7), Href("https://h/items/y/a", None), Href("https://h/items/z", 7))
+    assert (one.key, one.size, one.fields["title"]) == ("0", 7, "t")
+    assert [(asset.key, asset.hrefs) for asset in rest] == [("bad", ()), ("without", ())]
 
 
 @pytest.mark.parametrize(
-    ("data", "what"), [(b"<html>", "no JSON"), (b'{"type": "Catalog"}', "Catalog"), (b"[]", "JSON")]
+    ("data", "what"), [(b"<html>", "not JSON"), (b'{"type": "Catalog"}', "Catalog"), (b"[]", "JSON")]
 )
 def test_what_is_no_item(data, what):
     with pytest.raises(NotASafeError, match=what):
@@ -112,7 +130,7 @@ def test_bad_manifests(data):
 
 SPANS = st.lists(
     st.builds(
-        lambda path, start, length: Span(path, start, start + length),
+        lambda path, start, length: ByteRange(path, start, start + length),
         st.sampled_from("ab"),
         st.integers(0, 5000),
         st.integers(1, 900),
@@ -123,13 +141,13 @@ SPANS = st.lists(
 
 @given(SPANS, st.integers(0, 300), st.integers(1, 700))
 def test_joined_and_cut_spans_hold_every_byte(spans, gap, piece):
-    joined = join(spans, gap)
+    joined = coalesce(spans, gap)
     for one, two in itertools.pairwise(joined):
-        assert one.path != two.path or two.start - one.stop > gap
-    pieces = [part for span in joined for part in cut(span, piece)]
+        assert one.name != two.name or two.start - one.stop > gap
+    pieces = [part for span in joined for part in split(span, piece)]
     assert all(0 < part.stop - part.start <= piece for part in pieces)
-    held = {(part.path, byte) for part in pieces for byte in range(part.start, part.stop)}
-    assert {(span.path, byte) for span in spans for byte in range(span.start, span.stop)} <= held
+    held = {(part.name, byte) for part in pieces for byte in range(part.start, part.stop)}
+    assert {(span.name, byte) for span in spans for byte in range(span.start, span.stop)} <= held
 
 
 def test_versions():

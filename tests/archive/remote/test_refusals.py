@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 from types import SimpleNamespace
@@ -14,7 +13,8 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from xarray.testing import assert_identical
 
-from tests.archive.remote.web import Web, certificate
+from tests.servers.web import Web, certificate
+from tests.support import own
 from xarray_safe.archive import open_archive
 from xarray_safe.archive.remote import fsspec as remote_any
 from xarray_safe.archive.remote import http as remote_http
@@ -102,7 +102,7 @@ def test_web_pages_are_known_soon_and_products_have_some():
 
 
 def test_a_page_of_the_product_may_be_read(tiny_folder, tmp_path):
-    folder = shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)
+    folder = own(tiny_folder, tmp_path / tiny_folder.name)
     (folder / "rep.html").write_bytes(LOGIN)
     manifest = folder / "manifest.safe"
     listed = '<dataObject><byteStream><fileLocation href="rep.html"/></byteStream></dataObject></dataObjectSection>'
@@ -235,7 +235,7 @@ def test_a_folder_of_a_file_system_that_is_not_async(tiny_folder):
 
 def test_an_item_names_the_files_of_a_product_without_a_manifest(tiny_folder, tmp_path):
     """Web servers do not list; whether the item tells sizes, too, is the same."""
-    folder = shutil.copytree(tiny_folder, tmp_path / tiny_folder.name)
+    folder = own(tiny_folder, tmp_path / tiny_folder.name)
     (folder / "manifest.safe").unlink()
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     with Web(tmp_path) as web:
@@ -249,17 +249,17 @@ def test_an_item_names_the_files_of_a_product_without_a_manifest(tiny_folder, tm
 @pytest.fixture(scope="module")
 def secure(l2a_folder, tmp_path_factory):
     """The product behind TLS, and who signed the certificate: nobody known."""
-    path, key = certificate(tmp_path_factory.mktemp("tls"))
+    authority, server = certificate(tmp_path_factory.mktemp("tls"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path, key)
+    context.load_cert_chain(server)
     with Web(l2a_folder.parent, tls=context) as web:
-        yield f"{web.url}/{l2a_folder.name}", path, web
+        yield f"{web.url}/{l2a_folder.name}", authority, web
 
 
 @pytest.mark.parametrize("form", ["", ".zip"])
 def test_tls_by_a_known_certificate(secure, l2a_zip, tree, form):
-    url, path, _ = secure
-    for given in (ssl.create_default_context(cafile=path), False):
+    url, authority, _ = secure
+    for given in (ssl.create_default_context(cafile=authority), False):
         found = xr.open_datatree(url + form, engine="safe", storage_options={"ssl": given})
         band = "measurements/reflectance/r10m/b02"
         assert_identical(found[band][:30, :30].load(), tree[band][:30, :30].load())
@@ -272,7 +272,8 @@ def test_tls_by_an_unknown_certificate_is_refused_at_once(secure, monkeypatch):
     monkeypatch.setattr(remote_http.HttpStore, "_send", lambda *given: tries.append(1) or send(*given))
     web.seen.clear()
     with pytest.raises(
-        RemoteFailedError, match=r"certificate is not trusted \(self.signed certificate\).*storage option ssl"
+        RemoteFailedError,
+        match=r"certificate is not trusted \(unable to get local issuer certificate\).*storage option ssl",
     ):
         open_archive(url)
     assert len(tries) == 1

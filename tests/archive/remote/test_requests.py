@@ -10,11 +10,12 @@ import pytest
 import xarray as xr
 from xarray.testing import assert_identical
 
-from tests.archive.remote.support import Shape, coast, even, header, strip_tables, swath_edge
+from tests.archive.remote.support import strip_tables
+from tests.formats.jp2.support import Shape, coast, even, header, swath_edge
 from xarray_safe import runtime
 from xarray_safe.archive.remote.fetch import Fetcher
 from xarray_safe.formats.jp2.header import ImageFile
-from xarray_safe.formats.jp2.index.search import Places
+from xarray_safe.formats.jp2.index.search import TileSearch
 from xarray_safe.formats.jp2.index.tile_index import WHOLE
 from xarray_safe.sample import write
 from xarray_safe.sample.sentinel2.product import pack
@@ -149,10 +150,10 @@ def test_the_search_at_full_size(lengths, rounds, most):
     for seed in range(3):
         for tile in (0, 1, 12, 40, 60, 77, 110, 119, 120):
             far = Shape(lengths(seed))
-            Places(header(10980, 1024), far.size()).locate(ImageFile(far, "b"), tile)
+            TileSearch(header(10980, 1024), far.size()).locate(ImageFile(far, "b"), tile)
             assert far.rounds + 2 <= 12, "the header before, the tile itself after"
         far = Shape(lengths(seed))
-        places = Places(header(10980, 1024), far.size())
+        places = TileSearch(header(10980, 1024), far.size())
         places.walk(ImageFile(far, "b"), 120, 8704, lambda tile, place, data: 5200)
         assert far.rounds + 1 <= rounds
         assert far.bytes + 4096 <= most * MB

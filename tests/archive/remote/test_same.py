@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xarray.testing import assert_identical
 
+from tests.archive.remote.support import Zipped, item
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError, NotASafeError
 
@@ -71,30 +72,6 @@ def in_memory(folder, name):
         if path.is_file():
             memory.pipe(f"/{name}/{folder.name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
     return f"memory://{name}/{folder.name}"
-
-
-class Zipped:
-    """A zip that gives ranges of its bytes, and nothing else."""
-
-    def __init__(self, path):
-        self.url, self.data = "my store/x.zip", path.read_bytes()
-        self.size = len(self.data)
-
-    def read(self, start, stop):
-        return self.data[start:stop]
-
-
-def item(site, **links):
-    """A STAC item as the Copernicus Data Space has it."""
-    assets = {}
-    for path in sorted(path for path in site.folder.rglob("*") if path.is_file()):
-        name = path.relative_to(site.folder).as_posix()
-        assets[name] = {
-            "href": f"s3://eodata/Sentinel-2/{site.name}/{name}",
-            "file:size": path.stat().st_size,
-            "alternate": {"https": {"href": f"{site.http.url}/eodata/Sentinel-2/{site.name}/{name}"}},
-        }
-    return {"type": "Feature", "stac_version": "1.1.0", "id": site.folder.stem, "assets": assets, **links}
 
 
 DOORS = {
@@ -182,7 +159,7 @@ def test_what_leads_nowhere(site):
         ),
         (f"zip://other.SAFE::{site.url('http zip')[0]}", {}, NotASafeError, "has no product in a folder 'other.SAFE'"),
         ("nonsense://x.SAFE", {}, InvalidArgumentError, "nonsense"),
-        (5, {}, InvalidArgumentError, "a int is no path, URL or STAC item"),
+        (5, {}, InvalidArgumentError, "a int is not a path, URL or STAC item"),
     ):
         with pytest.raises(error, match=message):
             open_archive(url, options)

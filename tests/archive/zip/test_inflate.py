@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xarray_safe.archive.zip import inflate
-from xarray_safe.archive.zip.inflate import Checkpoints, Deflated, whole
+from xarray_safe.archive.zip.inflate import Checkpoints, DeflateStream, inflate_all
 from xarray_safe.errors import CorruptFileError
 
 _chance = random.Random(3)
@@ -43,8 +43,8 @@ class Counted:
         self.fetched = 0
         self.lock = Lock()
 
-    def stream(self) -> Deflated:
-        return Deflated(self.fetch, len(self.packed), "x.zip: B02.jp2")
+    def stream(self) -> DeflateStream:
+        return DeflateStream(self.fetch, len(self.packed), "x.zip: B02.jp2")
 
     def fetch(self, start: int, stop: int) -> bytes:
         with self.lock:
@@ -116,7 +116,7 @@ def test_threads_make_one_first_pass_together() -> None:
         time.sleep(0.002)  # lets the other threads go on
         return counted.fetch(start, stop)
 
-    stream = Deflated(slow, len(counted.packed), "x")
+    stream = DeflateStream(slow, len(counted.packed), "x")
     starts = [1_900_000 + 7 * number for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda start: checkpoints.read((), stream, start, start + 99), starts))
@@ -128,7 +128,7 @@ def test_a_member_that_swells_beyond_its_size_takes_no_memory() -> None:
     bomb = deflate(bytes(30_000_000))
     tracemalloc.start()
     with pytest.raises(CorruptFileError, match="does not inflate to the 1000 bytes"):
-        whole(bomb, 1000, "x")
+        inflate_all(bomb, 1000, "x")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
@@ -138,7 +138,7 @@ def test_a_stream_without_its_end() -> None:
     packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     endless = packer.compress(MIXED) + packer.flush(zlib.Z_SYNC_FLUSH)
     with pytest.raises(CorruptFileError, match="does not inflate"):
-        whole(endless, len(MIXED), "x")
+        inflate_all(endless, len(MIXED), "x")
 
 
 def test_broken_streams_are_errors_that_name_the_member() -> None:
@@ -151,12 +151,12 @@ def test_broken_streams_are_errors_that_name_the_member() -> None:
         with pytest.raises(CorruptFileError, match=message):
             Checkpoints(spacing=10).read((), Counted(packed).stream(), len(MIXED) - 5, len(MIXED))
         with pytest.raises(CorruptFileError, match=r"is damaged|does not inflate"):
-            whole(packed, len(MIXED), "x.zip: B02.jp2")
+            inflate_all(packed, len(MIXED), "x.zip: B02.jp2")
     for size in (len(MIXED) - 1, len(MIXED) + 1):
         with pytest.raises(CorruptFileError, match="does not inflate to the"):
-            whole(good, size, "x")
-    assert whole(good, len(MIXED), "x") == MIXED
-    assert whole(deflate(b""), 0, "x") == b""
+            inflate_all(good, size, "x")
+    assert inflate_all(good, len(MIXED), "x") == MIXED
+    assert inflate_all(deflate(b""), 0, "x") == b""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ import xarray as xr
 
 from tests.support import SHARED
 from xarray_safe.errors import AbsentFileError
-from xarray_safe.formats.grib.eccodes import library
+from xarray_safe.formats.grib.eccodes import import_eccodes
 from xarray_safe.formats.grib.fields import index
 from xarray_safe.products.sentinel2 import meteorology
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xarray_safe.formats.grib.header import Field
 
-eccodes = library()
+eccodes = import_eccodes()
 
 
 KIT = SHARED / "conformance"
@@ -66,6 +69,13 @@ def message(values: Any = None, sample: str = "regular_ll_sfc_grib1", **keys: An
     finally:
         eccodes.codes_release(handle)
     return encoded
+
+
+def real_files() -> Iterator[bytes]:
+    yield from (path.read_bytes() for path in sorted((SHARED / "real").glob("AUX_*")))
+    for path in sorted(KIT.glob("*.SAFE.zip")):
+        with zipfile.ZipFile(path) as archive:
+            yield from (archive.read(name) for name in archive.namelist() if "/AUX_DATA/AUX_" in name)
 
 
 def parameter(table: int, code: int, kind: int, **keys: Any) -> bytes:
@@ -144,4 +154,4 @@ def group(archive: Memory, layout: str, name: str, level: Any = "L2A") -> xr.Dat
 
 
 def look_up(value: Any, archive: Memory) -> Any:
-    return value.resolve(archive) if isinstance(value, meteorology.FromGrib) else value
+    return value.resolve(archive.context) if isinstance(value, meteorology.GribAttrs) else value

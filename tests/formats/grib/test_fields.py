@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import textwrap
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -22,28 +21,26 @@ from hypothesis import strategies as st
 from xarray_safe import runtime
 from xarray_safe.formats.grib import fields as grib
 from xarray_safe.formats.grib import header as grib_header
-from xarray_safe.formats.grib.eccodes import library
+from xarray_safe.formats.grib.eccodes import import_eccodes
 from xarray_safe.formats.grib.fields import Grib, index
 from xarray_safe.formats.grib.header import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 from tests.formats.grib.support import (
     CAMS,
     ECMWF,
-    KIT,
     PARAMETERS,
-    SHARED,
     Memory,
     fields,
     group,
     message,
     needs_shared,
     product,
+    real_files,
 )
 
-eccodes = library()
+eccodes = import_eccodes()
 
 
 def by_eccodes(data: bytes) -> Field:
@@ -71,13 +68,6 @@ def test_real_headers_are_what_eccodes_says() -> None:
             assert known(field) | {"start": "", "stop": ""} == known(said) | {"start": "", "stop": ""}
             seen += 1
     assert seen >= 17 * 3
-
-
-def real_files() -> Iterator[bytes]:
-    yield from (path.read_bytes() for path in sorted((SHARED / "real").glob("AUX_*")))
-    for path in sorted(KIT.glob("*.SAFE.zip")):
-        with zipfile.ZipFile(path) as archive:
-            yield from (archive.read(name) for name in archive.namelist() if "/AUX_DATA/AUX_" in name)
 
 
 @pytest.mark.parametrize("name", [ECMWF, CAMS])
@@ -334,8 +324,8 @@ def test_pyproj_lives_with_eccodes() -> None:
     if importlib.util.find_spec("pyproj") is None and not os.environ.get("XARRAY_SAFE_TEST_CRS"):
         pytest.skip("needs the extra 'crs', which does not go with cfgrib of 'test'")
     code = """
-        from xarray_safe.formats.grib.eccodes import library
-        print(library().codes_get_api_version())
+        from xarray_safe.formats.grib.eccodes import import_eccodes
+        print(import_eccodes().codes_get_api_version())
         import pyproj
         print(pyproj.Transformer.from_crs(4326, 32632).transform(45, 9))
     """

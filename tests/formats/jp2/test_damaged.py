@@ -17,7 +17,6 @@ from xarray_safe.errors import CorruptFileError, SafeError, UnsupportedProductEr
 from xarray_safe.formats.jp2 import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ALL = (slice(None),) * 3
@@ -26,7 +25,7 @@ TILES = 12  # of 64 pixels, 4 in a row
 
 
 @pytest.fixture(autouse=True, params=["", "off"], ids=["openjpeg", "imagecodecs"])
-def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", request.param)
     runtime.reset()
 
@@ -44,7 +43,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def read(folder: Path, data: bytes, overview: int = 0) -> Pixels:
     (folder / "bad.jp2").write_bytes(data)
     runtime.reset()
-    return open_image(Folder(str(folder)), "bad.jp2", overview=overview)[ALL]
+    return open_image(Folder(str(folder)), "bad.jp2", reduction=overview)[ALL]
 
 
 def patched(data: bytes, position: int, form: str, *values: int) -> bytes:

@@ -245,22 +245,22 @@ def test_with_and_without_openjpeg(band: tuple[Folder, Pixels], library: str, mo
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", library)
     runtime.reset()
     folder, pixels = band
-    assert (openjpeg.library() is None) == bool(library)
+    assert (openjpeg.load_openjpeg() is None) == bool(library)
     image = open_image(folder, "band.jp2")
     for key in (ALL, (slice(1, 2), slice(100, 290, 7), slice(20, 130)), (0, 299, 279)):
         np.testing.assert_array_equal(image[key], pixels[key])
 
 
 def test_small_windows_decode_only_themselves(band: tuple[Folder, Pixels], monkeypatch: pytest.MonkeyPatch) -> None:
-    library = openjpeg.library()
+    library = openjpeg.load_openjpeg()
     if library is None:
         pytest.skip("no OpenJPEG library here")
     areas = []
     original = openjpeg.OpenJpeg.decode
 
-    def spy(self: openjpeg.OpenJpeg, codestream: bytes, dtype: Any, area: Any = None, halvings: int = 0) -> Pixels:
+    def spy(self: openjpeg.OpenJpeg, codestream: bytes, dtype: Any, area: Any = None, reduction: int = 0) -> Pixels:
         areas.append(area)
-        return original(self, codestream, dtype, area, halvings)
+        return original(self, codestream, dtype, area, reduction)
 
     monkeypatch.setattr(openjpeg.OpenJpeg, "decode", spy)
     folder, pixels = band
@@ -294,6 +294,21 @@ def test_windows_of_several_tiles_use_the_pool_unless_others_do(
     assert names == {threading.current_thread().name}
 
 
+@pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
+@pytest.mark.parametrize("path", sorted(REAL.glob("*.jp2")), ids=lambda path: path.stem)
+def test_a_tile_of_real_images(path: Path) -> None:
+    image = open_image(Folder(str(path.parent)), path.name)
+    rows, columns = (
+        slice(start := size // tile // 2 * tile, min(start + tile, size))
+        for size, tile in zip(image.shape[1:], image.chunks[1:], strict=True)
+    )
+    pixels = truth(path, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+    np.testing.assert_array_equal(image[:, rows, columns], pixels)
+    key = (slice(None), slice(rows.start + 5, rows.start + 40), slice(columns.start + 3, columns.start + 90))
+    np.testing.assert_array_equal(image[key], pixels[:, 5:40, 3:90])
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
 @pytest.mark.parametrize("path", sorted(REAL.glob("*.jp2")), ids=lambda path: path.stem)
 def test_real_images(path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from tests.formats.jp2.support import Folder, scene, write
 from xarray_safe import runtime
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.formats.jp2 import codestream as tilepart
 from xarray_safe.formats.jp2 import openjpeg
+from xarray_safe.formats.jp2.codestream import full_codestream, read_tile
 from xarray_safe.formats.jp2.header import ImageFile
 from xarray_safe.formats.jp2.index import tile_index
 
@@ -44,8 +44,8 @@ def test_every_library_decodes_wholes_and_windows(tmp_path: Path, path: str) -> 
     tiles = tile_index.open_index(file)
     assert tiles.header.tiles == 4
     for tile in range(4):
-        codestream = tilepart.whole(tiles.header, tile, tilepart.read_tile(file, tiles, tile))
-        x0, y0, x1, y1 = tiles.header.box(tile)
+        codestream = full_codestream(tiles.header, tile, read_tile(file, tiles, tile))
+        x0, y0, x1, y1 = tiles.header.tile_bounds(tile)
         np.testing.assert_array_equal(library.decode(codestream, UINT16), pixels[:, y0:y1, x0:x1])
         window = (x0 + 3, y0 + 5, x1 - 9, y1 - 1)
         expected = pixels[:, y0 + 5 : y1 - 1, x0 + 3 : x1 - 9]
@@ -60,7 +60,7 @@ def test_libraries_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", path)
         runtime.reset()
         with pytest.raises(InvalidArgumentError, match="XARRAY_SAFE_OPENJPEG"):
-            openjpeg.library()
+            openjpeg.load_openjpeg()
 
 
 @pytest.mark.skipif(not libraries(), reason="no OpenJPEG library here")
@@ -88,7 +88,7 @@ def test_other_versions_are_left_alone(monkeypatch: pytest.MonkeyPatch, version:
     monkeypatch.setattr(openjpeg.ctypes, "CDLL", lambda _: OtherVersion())
     with pytest.raises(ValueError, match="OpenJPEG"):
         openjpeg.OpenJpeg(path)
-    assert openjpeg.library() is None
+    assert openjpeg.load_openjpeg() is None
 
 
 @pytest.mark.skipif(not libraries(), reason="no OpenJPEG library here")
@@ -116,7 +116,7 @@ def test_a_decoded_codestream_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     write(tmp_path / "x.jp2", scene((1, 64, 64), 15), 64, 15)
     file = ImageFile(Folder(str(tmp_path)), "x.jp2")
     tiles = tile_index.open_index(file)
-    codestream = tilepart.whole(tiles.header, 0, tilepart.read_tile(file, tiles, 0))
+    codestream = full_codestream(tiles.header, 0, read_tile(file, tiles, 0))
     streams = []
     original = openjpeg._Stream
 

@@ -21,10 +21,10 @@ ALL = (slice(None),) * 3
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def low_pass(pixels: Pixels, tile: int, bits: int, halvings: int) -> Pixels:
+def low_pass(pixels: Pixels, tile: int, bits: int, reduction: int) -> Pixels:
     """Compute the low-pass that the standard prescribes (5/3, annex F; colours as in annex G), tile by tile."""
     components, height, width = pixels.shape
-    result = np.empty((components, -(-height >> halvings), -(-width >> halvings)), np.int64)
+    result = np.empty((components, -(-height >> reduction), -(-width >> reduction)), np.int64)
     for y in range(0, height, tile):
         for x in range(0, width, tile):
             planes = pixels[:, y : y + tile, x : x + tile].astype(np.int64) - (1 << bits - 1)
@@ -32,7 +32,7 @@ def low_pass(pixels: Pixels, tile: int, bits: int, halvings: int) -> Pixels:
                 red, green, blue = planes
                 planes = np.stack([(red + 2 * green + blue) >> 2, blue - green, red - green])
             top, left = y, x
-            for _ in range(halvings):
+            for _ in range(reduction):
                 planes = np.stack([_low(_low(plane, top).T, left).T for plane in planes])
                 top, left = -(-top // 2), -(-left // 2)
             if components == 3:
@@ -84,7 +84,7 @@ def test_the_wavelets_low_pass(
     pixels = write(tmp_path / "x.jp2", scene(shape, bits), tile, bits, 4, PROGRESSION=order)
     for overview in range(1, 5):
         expected = low_pass(pixels, tile, bits, overview)
-        image = open_image(Folder(str(tmp_path)), "x.jp2", overview=overview)
+        image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview)
         assert image.shape == expected.shape == (shape[0], -(-shape[1] >> overview), -(-shape[2] >> overview))
         np.testing.assert_array_equal(image[ALL], expected)
 
@@ -94,7 +94,7 @@ def test_equal_to_overviews_of_gdal(tmp_path: Path) -> None:
     pixels = write(path, scene((1, 530, 600), 15), 80, 15, 4)
     for overview in (1, 2, 3):
         expected = truth(path, overview)
-        image = open_image(Folder(str(tmp_path)), "x.jp2", overview=overview)
+        image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview)
         np.testing.assert_array_equal(image[ALL], expected)
         np.testing.assert_array_equal(low_pass(pixels, 80, 15, overview), expected)
 
@@ -108,7 +108,7 @@ def test_files_whose_coarse_packets_do_not_come_first(tmp_path: Path, library: s
         path.write_bytes(without_plt(data))
     elif form.startswith("two parts"):
         path.write_bytes(in_two_parts(data, plt=form == "two parts"))
-    image = open_image(Folder(str(tmp_path)), "x.jp2", overview=2)
+    image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=2)
     if library == "off" and form != "two parts":
         with pytest.raises(UnsupportedProductError, match="OpenJPEG"):
             image[ALL]
@@ -125,14 +125,14 @@ def test_reads_only_the_first_bytes_of_tiles(tmp_path: Path) -> None:
     for overview, share in ((4, 0.05), (3, 0.07), (2, 0.15)):
         runtime.reset()
         folder.reads.clear()
-        open_image(folder, "x.jp2", overview=overview)[ALL]
+        open_image(folder, "x.jp2", reduction=overview)[ALL]
         assert sum(folder.reads) < share * size
 
 
 def test_chunks_are_whole_tiles(tmp_path: Path) -> None:
     write(tmp_path / "x.jp2", scene((1, 330, 2300), 15), 80, 15)
     for overview in (1, 2, 3, 4):
-        image = open_image(Folder(str(tmp_path)), "x.jp2", overview=overview)
+        image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview)
         components, height, width = image.chunks
         assert components == 1
         assert height == image.shape[1]
@@ -144,20 +144,20 @@ def test_classes_are_pixels(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pixels = write(tmp_path / "x.jp2", rng.integers(0, 9, (3, 130, 170)).astype(np.uint8), 64, 8)
     for overview in (1, 2, 3, 5):
-        image = open_image(Folder(str(tmp_path)), "x.jp2", overview=overview, continuous=False)
+        image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview, continuous=False)
         expected = pixels[:, :: 2**overview, :: 2**overview]
         assert image.shape == expected.shape
         np.testing.assert_array_equal(image[ALL], expected)
         np.testing.assert_array_equal(image[1:, 3:, ::-2], expected[1:, 3:, ::-2])
 
 
-def test_more_halvings_than_the_image_has(tmp_path: Path) -> None:
+def test_more_reduction_than_the_image_has(tmp_path: Path) -> None:
     write(tmp_path / "x.jp2", scene((1, 64, 64), 15), 64, 15, levels=2)
-    image = open_image(Folder(str(tmp_path)), "x.jp2", overview=3)
+    image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=3)
     with pytest.raises(InvalidArgumentError, match="overview=2"):
         image[ALL]
     with pytest.raises(InvalidArgumentError, match="overview is -1"):
-        open_image(Folder(str(tmp_path)), "x.jp2", overview=-1)
+        open_image(Folder(str(tmp_path)), "x.jp2", reduction=-1)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def swath(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Pixels]:
 @given(data=st.data())
 def test_any_window_is_that_of_the_whole(swath: tuple[Folder, Pixels], data: st.DataObject) -> None:
     folder, _ = swath
-    image = open_image(folder, "x.jp2", overview=data.draw(st.integers(1, 4)))
+    image = open_image(folder, "x.jp2", reduction=data.draw(st.integers(1, 4)))
     whole = image[ALL]
     window = tuple(data.draw(st.slices(size).map(lambda item: item)) for size in image.shape)
     normal = tuple(slice(r.start, None if r.stop < 0 else r.stop, r.step) for r in _ranges(window, image.shape))
@@ -186,16 +186,18 @@ def _ranges(window: tuple[slice, ...], shape: tuple[int, ...]) -> list[range]:
 SCENE = scene((1, 384, 384), 15)
 
 
-def mixed(no_data: Mask, tile: int, halvings: int) -> Mask:
+def mixed(no_data: Mask, tile: int, reduction: int) -> Mask:
     """Mark the samples of the low-pass whose filters cover no-data; the 5/3 wavelet, tile by tile."""
     height, width = no_data.shape
-    result = np.zeros((-(-height >> halvings), -(-width >> halvings)), bool)
+    result = np.zeros((-(-height >> reduction), -(-width >> reduction)), bool)
     for y in range(0, height, tile):
         for x in range(0, width, tile):
             part = no_data[y : y + tile, x : x + tile]
-            for _ in range(halvings):
+            for _ in range(reduction):
                 part = _halve(_halve(part).T).T
-            result[y >> halvings : (y >> halvings) + len(part), x >> halvings : (x >> halvings) + part.shape[1]] = part
+            result[y >> reduction : (y >> reduction) + len(part), x >> reduction : (x >> reduction) + part.shape[1]] = (
+                part
+            )
     return result
 
 
@@ -234,7 +236,7 @@ def test_no_data_touches_no_sample_that_is_left(
     write(tmp_path / "x.jp2", pixels, tile, 15)
     runtime.reset()
     for overview in (1, 2, 3, 4):
-        image = open_image(Folder(str(tmp_path)), "x.jp2", overview=overview)[0, :, :]
+        image = open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview)[0, :, :]
         expected = low_pass(pixels, tile, 15, overview)[0]
         touched = mixed(pixels[0] == 0, tile, overview)
         assert not image[touched].any()
@@ -251,7 +253,7 @@ def test_overshoot_is_not_taken_for_no_data(tmp_path: Path) -> None:
     for overview in (1, 2, 3):
         expected = low_pass(pixels, 128, 15, overview)
         assert (expected == 0).any()
-        np.testing.assert_array_equal(open_image(Folder(str(tmp_path)), "x.jp2", overview=overview)[ALL], expected)
+        np.testing.assert_array_equal(open_image(Folder(str(tmp_path)), "x.jp2", reduction=overview)[ALL], expected)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
@@ -262,7 +264,7 @@ def test_real_continuous_images(name: str, tile: int) -> None:
     path = REAL / f"{name}.jp2"
     full = truth(path)[0]
     for overview in (1, 2, 3, 4):
-        image = open_image(Folder(str(REAL)), path.name, overview=overview)[0, :, :]
+        image = open_image(Folder(str(REAL)), path.name, reduction=overview)[0, :, :]
         expected = truth(path, overview)[0]
         touched = mixed(full == 0, tile, overview)
         np.testing.assert_array_equal(image[image > 0], expected[image > 0])
@@ -272,11 +274,12 @@ def test_real_continuous_images(name: str, tile: int) -> None:
         assert (lost & far(touched, 1)).sum() < 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")
 @pytest.mark.parametrize("path", sorted(REAL.glob("MSK_*0[15]*.jp2")), ids=lambda path: path.stem)
 def test_real_masks(path: Path) -> None:
     for overview in (2, 4):
-        image = open_image(Folder(str(REAL)), path.name, overview=overview, continuous=False)
+        image = open_image(Folder(str(REAL)), path.name, reduction=overview, continuous=False)
         step = 1 << overview
         expected = truth(path, rows=1600)[:, ::step, ::step]
         np.testing.assert_array_equal(image[:, : 1600 // step, :], expected)

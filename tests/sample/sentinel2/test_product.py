@@ -12,12 +12,12 @@ import pytest
 import rasterio
 from lxml import etree
 
-from xarray_safe.formats.grib.eccodes import library
+from xarray_safe.formats.grib.eccodes import import_eccodes
 from xarray_safe.sample import Spec, write
 from xarray_safe.sample.sentinel2 import geometry
 from xarray_safe.sample.sentinel2.tables import BANDS, RESOLUTION
 
-eccodes = library()
+eccodes = import_eccodes()
 
 VARIANTS = {
     "l2a": {"size": 180},

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.remote.options import as_dict
 from xarray_safe.errors import AccessDeniedError, InvalidArgumentError
 from xarray_safe.net.trust import COPERNICUS, LOOPBACK, HostAllowList, bearer_header, plain_origin
 from xarray_safe.net.urls import redact_url, web_parts
@@ -42,7 +42,7 @@ class Credentials:
         rest = dict(options)
         self._trusted = _trusted(rest.pop("trusted_hosts", None), http=self._home.scheme == "http")
         self.token = RenewableToken(rest.pop("token", None), redact_url(home))
-        client = mapping_of("client_kwargs", rest.pop("client_kwargs", None))
+        client = as_dict("client_kwargs", rest.pop("client_kwargs", None))
         # None of these may stay the session's own: it would take them along to wherever a redirect leads.
         self._headers = _both("headers", client, rest)
         logins = (rest.pop("auth", None), client.pop("auth", None))
@@ -171,7 +171,7 @@ def _ask(function: Callable[[str | None], object], refused: str | None, label: s
 
 def _both(name: str, client: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Remove an option from both places where it may be; that of the request has precedence."""
-    return mapping_of(name, client.pop(name, None)) | mapping_of(name, request.pop(name, None))
+    return as_dict(name, client.pop(name, None)) | as_dict(name, request.pop(name, None))
 
 
 def _trusted(given: object, *, http: bool) -> HostAllowList:

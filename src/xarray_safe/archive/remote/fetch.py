@@ -1,4 +1,4 @@
-"""Many ranges at once: neighbours joined, connections counted, failures tried again, every wait limited."""
+"""Many ranges at once: neighbours joined, connections bounded, failures retried, every wait limited."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import concurrent.futures
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
 from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
 from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
@@ -15,6 +16,8 @@ from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+    from xarray_safe.archive.files import Request
 
 T = TypeVar("T")
 
@@ -24,22 +27,14 @@ _PIECE = 8 << 20
 """Maximum bytes of one request."""
 
 
-class Span(NamedTuple):
-    """A range of the bytes of a file; see `Store.get` for what start and stop may be."""
-
-    path: str
-    start: int
-    stop: int | None
-
-
 @dataclass
 class Versions:
-    """The versions of files as they were first seen; any thread may use it."""
+    """The versions of files when they were first read; any thread may use it."""
 
     seen: dict[str, Version] = field(default_factory=dict)
 
     def check(self, path: str, label: str, now: Version) -> None:
-        """Compare with what was seen before.
+        """Compare a version with the first one.
 
         Raises
         ------
@@ -51,31 +46,31 @@ class Versions:
             return
         if None not in (before.size, now.size) and before.size != now.size:
             raise CorruptFileError(
-                f"{label} has {now.size} bytes, but had {before.size} (or should, as the product's own list or the "
-                "catalogue says): it was replaced or is damaged; open the product again, or fetch it again"
+                f"{label} has {now.size} bytes, but had {before.size} (or should have, by the product's own list or "
+                "the catalogue): it was replaced or is damaged; open the product again, or download it again"
             )
         if before.tag and now.tag and before.tag != now.tag:
             raise CorruptFileError(f"{label} was replaced after it had been opened; open it again")
         self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
 
     def expect(self, path: str, version: Version) -> None:
-        """Take over what a list, or another process, says of a file; what was seen here already stays.
+        """Add what a list, or another process, knows of a file; what was seen here stays.
 
-        So if both have seen another version, the next answer is of one of them only, and an error.
+        So if both have seen different versions, the next answer is an error.
         """
         before = self.seen.get(path, Version(None, ""))
         self.seen[path] = Version(before.size if version.size is None else version.size, before.tag or version.tag)
 
 
 class Fetcher:
-    """Fetches ranges from a store; made where it is used, does not pickle.
+    """Fetches ranges from a store; created where it is used, does not pickle.
 
     Parameters
     ----------
     store
-        The place.
+        Where the files are.
     versions
-        Where versions are kept and compared.
+        Of the files, to compare.
     """
 
     def __init__(self, store: Store, versions: Versions) -> None:
@@ -83,58 +78,59 @@ class Fetcher:
         self.versions = versions
 
     def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
-        """Fetch one range; see `Store.get`. Blocks."""
+        """Fetch one range and wait for it; see `Store.get`."""
         policy = remote_policy()
-        return run(self._one(Span(path, start, stop), policy), policy.deadline)
+        return run(self._one(ByteRange(path, start, stop), policy), policy.deadline)
 
     def find(self, path: str) -> Mapping[str, Version] | None:
-        """Versions of the files below a folder; see `Store.find`. Blocks."""
+        """Return the versions of the files below a folder; see `Store.find`."""
         policy = remote_policy()
         return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
 
-    def many(self, spans: Sequence[Span], gap: int | None = None) -> list[bytes]:
-        """Fetch ranges with start and stop inside their files, joined where little lies between them. Blocks.
+    def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
+        """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.
 
         Returns
         -------
         list
-            Bytes in the order asked for.
+            Bytes in the order of the requests.
 
         Raises
         ------
         SafeError
-            One of them failed for good; the others are given up.
+            One of them failed permanently; the others are cancelled.
         """
         policy = remote_policy()
-        joined = join([span for span in spans if span.stop != span.start], _GAP if gap is None else gap)
-        pieces = [piece for block in joined for piece in cut(block, _PIECE)]
+        wanted = [request for request in requests if request[1] != request[2]]
+        joined = coalesce(wanted, _GAP if gap is None else gap)
+        pieces = [piece for block in joined for piece in split(block, _PIECE)]
         waves = -(-len(pieces) // settings().connections)
         answers = run(self._all(pieces, policy), policy.deadline * max(1, waves)) if pieces else []
-        got = {(piece.path, piece.start): answer.data for piece, answer in zip(pieces, answers, strict=True)}
-        blocks = [(block, b"".join(got[piece.path, piece.start] for piece in cut(block, _PIECE))) for block in joined]
-        return [_take(span, blocks) for span in spans]
+        got = {piece: answer.data for piece, answer in zip(pieces, answers, strict=True)}
+        whole = (b"".join(got[piece] for piece in split(block, _PIECE)) for block in joined)
+        return read_through(Blocks(zip(joined, whole, strict=True)), requests, lambda empty: [b""] * len(empty))
 
-    async def _all(self, spans: Sequence[Span], policy: RetryPolicy) -> list[Answer]:
-        tasks = [asyncio.ensure_future(self._one(span, policy)) for span in spans]
+    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[Answer]:
+        tasks = [asyncio.ensure_future(self._one(wanted, policy)) for wanted in ranges]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, span: Span, policy: RetryPolicy) -> Answer:
-        answer = await self._persist(span.path, lambda: self.store.get(*span), policy)
-        label = self.store.label(span.path)
-        self.versions.check(span.path, label, answer.version)
-        if span.stop is not None and len(answer.data) != span.stop - span.start:
+    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> Answer:
+        answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), policy)
+        label = self.store.label(wanted.name)
+        self.versions.check(wanted.name, label, answer.version)
+        if wanted.stop is not None and len(answer.data) != wanted.stop - wanted.start:
             raise CorruptFileError(
-                f"{label} ends at byte {span.start + len(answer.data)}, before byte {span.stop}; it is cut short, or "
-                "was replaced; fetch the product again"
+                f"{label} ends at byte {wanted.start + len(answer.data)}, before byte {wanted.stop}; it is cut short "
+                "or was replaced; download the product again"
             )
         return answer
 
     async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
-        """Try until there is an answer, or no hope."""
+        """Retry until there is an answer or a limit is reached."""
         label = self.store.label(path)
         attempts = Attempts(policy)
         while True:
@@ -160,49 +156,17 @@ class Fetcher:
             await asyncio.sleep(attempts.pause)
 
 
-def join(spans: Sequence[Span], gap: int) -> list[Span]:
-    """Join ranges of the same file between which at most `gap` bytes lie."""
-    whole = {span.path for span in spans if span.stop is None}
-    joined = [Span(path, 0, None) for path in sorted(whole)]
-    for span in sorted((span for span in spans if span.path not in whole), key=lambda span: span[:2]):
-        last = joined[-1] if joined else None
-        stop = span.stop or 0
-        if last and last.stop is not None and last.path == span.path and span.start - last.stop <= gap:
-            joined[-1] = last._replace(stop=max(last.stop, stop))
-        else:
-            joined.append(span)
-    return joined
-
-
-def cut(span: Span, piece: int) -> list[Span]:
-    """Cut a long range into equal pieces, which can be fetched side by side."""
-    if span.stop is None:
-        return [span]
-    count = -(-(span.stop - span.start) // piece)
-    step = -(-(span.stop - span.start) // max(1, count))
-    return [Span(span.path, at, min(at + step, span.stop)) for at in range(span.start, span.stop, max(1, step))]
-
-
-def _take(span: Span, blocks: Sequence[tuple[Span, bytes]]) -> bytes:
-    if span.start == span.stop:
-        return b""
-    for block, data in blocks:
-        if block.path == span.path and block.start <= span.start < block.start + len(data):
-            return data[span.start - block.start : None if span.stop is None else span.stop - block.start]
-    raise AssertionError(f"{span} was not fetched")
-
-
 _semaphores: PerProcess[dict[tuple[int, str], asyncio.Semaphore]] = PerProcess(dict)
 
 
 def _connection(host: str) -> asyncio.Semaphore:
-    """Return what limits the connections to a host in this process."""
+    """Return the semaphore that bounds the connections to a host in this process."""
     key = (id(asyncio.get_running_loop()), host)
     return _semaphores().setdefault(key, asyncio.Semaphore(settings().connections))
 
 
 def run(coroutine: Coroutine[object, object, T], seconds: float) -> T:
-    """Run a coroutine on fsspec's event loop, a thread of its own, and wait for it, but not for ever."""
+    """Run a coroutine on fsspec's event loop, a thread of its own, and wait for it, but not forever."""
     import fsspec.asyn
 
     loop = fsspec.asyn.get_loop()

@@ -28,48 +28,43 @@ from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TypeAlias
 
-    from xarray_safe.archive.files import Request
-    from xarray_safe.archive.local import LocalFile
-    from xarray_safe.archive.remote.folder import Held, RemoteFile
+    from xarray_safe.archive.files import ByteSource, Request, VersionedFile
 
-    ZipFile: TypeAlias = LocalFile | RemoteFile
-
-_opened: PerProcess[WeakValueDictionary[ZipFile, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
-"""Archives that came out of pickles: the many variables of a tree share one directory in each process."""
+_opened: PerProcess[WeakValueDictionary[VersionedFile, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
+"""Unpickled archives: the variables of a tree share one central directory in each process."""
 
 _SLACK = 128
-"""Bytes that a local header's extra fields have at the most, as a rule: 28 with times, 20 in Zip64."""
+"""Usual maximum bytes of a local header's extra fields: 28 with times, 20 in Zip64."""
 
 _BOMB_RATIO, _BOMB_SIZE = 200, 1 << 26
-"""Members larger than this and packed tighter than this are refused. Images pack by 1, XML by 10 to 50."""
+"""Members that are larger and packed more tightly are refused. Images pack by 1, XML by 10 to 50."""
 
 
 class ZipArchive(Archive):
-    """A zip, on a local disk or elsewhere, with or without the `.SAFE` folder in it.
+    """A local or remote zip, with or without the `.SAFE` folder in it.
 
     Parameters
     ----------
     file
-        The zip; replaced while open, it is an error.
-    mark
-        Digest of its directory, where that has been seen: another one now is an error.
+        The zip; an error is raised if it is replaced while open.
+    digest
+        Digest of its central directory, if that has been read: another one now is an error.
     """
 
-    def __init__(self, file: ZipFile, mark: str = "") -> None:
+    def __init__(self, file: VersionedFile, digest: str = "") -> None:
         super().__init__(file.path)
         self.local = file.local
         self._file = file
-        self._mark = mark
+        self._digest = digest
         self._starts: dict[str, int] = {}
 
     @cached_property
     def _members(self) -> tuple[str, dict[str, Member]]:
-        """The product's folder in the zip ("" or with a slash behind), and members by name inside it."""
+        """The product's folder in the zip ("" or with a slash at the end), and members by name inside it."""
         return self._read_members(self._file)
 
-    def _read_members(self, file: ZipFile | Held) -> tuple[str, dict[str, Member]]:
+    def _read_members(self, file: ByteSource) -> tuple[str, dict[str, Member]]:
         members = read_directory(file.read, self._file.size, self.url)
         if not self.local:
             self._note(members)
@@ -77,31 +72,24 @@ class ZipArchive(Archive):
         return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
 
     def _note(self, members: dict[str, Member]) -> None:
-        """Note which zip it is, by its members and their checksums: not every server tells versions apart."""
-        mark = hashlib.sha256(repr(members).encode()).hexdigest()[:16]
-        if self._mark not in ("", mark):
+        """Identify the zip by its members and their checksums: not every server has ETags."""
+        digest = hashlib.sha256(repr(members).encode()).hexdigest()[:16]
+        if self._digest not in ("", digest):
             raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
-        self._mark = mark
+        self._digest = digest
 
-    def open(self, file: Held | None = None) -> None:
-        """Read the directory now, so that a zip that is none, or damaged, is an error at once."""
+    def open(self, file: ByteSource | None = None) -> None:
+        """Read the central directory now, so that a damaged zip, or another file, raises an error at once."""
         self.__dict__["_members"] = self._read_members(file or self._file)
 
-    def ahead(self, requests: Sequence[Request]) -> contextlib.AbstractContextManager[None]:
-        """As `Archive.ahead`; a deflated member comes whole, for its end is not to be had without all before."""
-        return super().ahead(
-            [
-                request if self._member(request[0]).method == STORED else (request[0], 0, None)
-                for request in requests
-                if self.exists(request[0])
-            ]
-        )
-
     @contextlib.contextmanager
-    def _ahead(self, requests: Sequence[Request]) -> Iterator[None]:
-        with super()._ahead(requests):
-            manifest = self._held.get((MANIFEST, 0, None))
-            if manifest is not None:  # elsewhere only; copies on disks are as their owners want them
+    def prefetch(self, requests: Sequence[Request]) -> Iterator[None]:
+        """Prefetch ranges. Deflated members are fetched whole, because inflating must start at their first byte."""
+        there = [request for request in requests if self.exists(request[0])]
+        ranges = [r if self._member(r[0]).method == STORED else (r[0], 0, None) for r in there]
+        with super().prefetch(ranges):
+            manifest = self._prefetched.get((MANIFEST, 0, None))
+            if manifest is not None:  # of remote zips only: users may have changed local ones on purpose
                 sizes = {name: member.size for name, member in self._members[1].items()}
                 agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
             yield
@@ -123,19 +111,19 @@ class ZipArchive(Archive):
             raise missing(name, self.url) from None
 
     def size(self, name: str) -> int:
-        """Size of a file in bytes, uncompressed."""
+        """Return the size of a file in bytes, uncompressed."""
         return self._member(name).size
 
     def identity(self, name: str) -> tuple[str, ...]:
-        """Path, size and time of change of the zip, elsewhere also what its directory says, and the name."""
-        return (self.url, str(self._file.size), f"{self._file.tag} {self._mark}".strip(), name)
+        """Return path, size and version of the zip, if remote also a digest of its central directory, and the name."""
+        return (self.url, str(self._file.size), f"{self._file.tag} {self._digest}".strip(), name)
 
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
         asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
         unknown = {name: member for name, member, _, _ in asked if name not in self._starts}
-        file: ZipFile | Held = self._file
+        file: ByteSource = self._file
         if unknown:
-            file = self._file.ahead(found for request in asked for found in self._guess(*request))
+            file = self._file.prefetch(found for request in asked for found in self._estimate(*request))
             self._note_starts(unknown, file.read_many(_header(member) for member in unknown.values()))
         ranges = [self._range(name, member, start, stop) for name, member, start, stop in asked]
         raw = iter(file.read_many(found for found in ranges if found))
@@ -144,8 +132,8 @@ class ZipArchive(Archive):
             for found, request in zip(ranges, asked, strict=True)
         ]
 
-    def _guess(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
-        """Bytes that hold a member's local header, and a range of it, as far as the directory tells."""
+    def _estimate(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
+        """Return ranges that hold a member's local header and a range of it, as far as the central directory tells."""
         first = _header(member)[1]
         known = self._starts.get(name)
         if member.method != STORED:
@@ -155,69 +143,69 @@ class ZipArchive(Archive):
         return wanted if known is not None else [_header(member), *wanted]
 
     def _note_starts(self, members: dict[str, Member], headers: Iterable[bytes]) -> None:
-        """Note where members begin; names and extra fields may be longer in local headers than in the directory."""
+        """Note where members begin: extra fields may be longer in local headers than in the central directory."""
         for (name, member), header in zip(members.items(), headers, strict=True):
             if member.size > _BOMB_SIZE and member.size > _BOMB_RATIO * member.packed:
                 raise UnsupportedProductError(
-                    f"{self.url}: {name} would swell from {member.packed} to {member.size} bytes"
+                    f"{self.url}: {name} would inflate from {member.packed} to {member.size} bytes"
                 )
             self._starts[name] = data_start(header, member.header, name, member, self.url)
 
     def _range(self, name: str, member: Member, start: int, stop: int) -> tuple[int, int] | None:
-        """Bytes of the zip that hold a range; None where it must be inflated from within."""
+        """Return the bytes of the zip that hold a range; None if a part of a member must be inflated."""
         first = self._starts[name]
         if member.method == STORED:
             return first + start, first + stop
         return (first, first + member.packed) if (start, stop) == (0, member.size) else None
 
     def _finish(self, data: bytes, name: str, member: Member, start: int, stop: int) -> bytes:
-        """Inflate and check a whole member; a range of a stored one is ready."""
+        """Inflate and check a whole member; a range of a stored one is returned as it is."""
         if member.method != STORED:
-            data = inflate.whole(data, member.size, f"{self.url}: {name}")
+            data = inflate.inflate_all(data, member.size, f"{self.url}: {name}")
         if (start, stop) == (0, member.size) and zlib.crc32(data) != member.crc:
             raise CorruptFileError(
                 f"{self.url}: the bytes of {name} do not have the checksum that the zip gives; {AGAIN}"
             )
         return data
 
-    def _inflate(self, file: ZipFile | Held, name: str, member: Member, start: int, stop: int) -> bytes:
+    def _inflate(self, file: ByteSource, name: str, member: Member, start: int, stop: int) -> bytes:
         """Inflate a part of a deflated member."""
         first = self._starts[name]
 
         def fetch(begin: int, end: int) -> bytes:
             return file.read(first + begin, first + end)
 
-        stream = inflate.Deflated(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
+        stream = inflate.DeflateStream(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
         return inflate.checkpoints().read((*self._key(), name), stream, start, stop)
 
     def close(self) -> None:
-        """Drop the checkpoints of deflated members; reading goes on working afterwards."""
+        """Drop the checkpoints of deflated members; the archive can still be read afterwards."""
         inflate.checkpoints().drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
-        return (self._file.path, self._file.size, self._file.tag, self._mark)
+        return (self._file.path, self._file.size, self._file.tag, self._digest)
 
-    def __reduce__(self) -> tuple[Callable[[ZipFile, str], ZipArchive], tuple[ZipFile, str]]:
-        """Pickle as path, size and time."""
-        return _reopen, (self._file, self._mark)
+    def __reduce__(self) -> tuple[Callable[[VersionedFile, str], ZipArchive], tuple[VersionedFile, str]]:
+        """Pickle as a description of the file."""
+        return _reopen, (self._file, self._digest)
 
 
 def _header(member: Member) -> tuple[int, int]:
-    """Bytes of a member's local header: its fixed part and its name."""
+    """Return the bytes of a member's local header: its fixed part and its name."""
     return member.header, member.header + LOCAL.size + len(member.stored_name)
 
 
-def _reopen(file: ZipFile, mark: str) -> ZipArchive:
-    """Give this process's archive of a zip that was pickled elsewhere; reads nothing yet."""
-    return _opened().setdefault(file, ZipArchive(file, mark))
+def _reopen(file: VersionedFile, digest: str) -> ZipArchive:
+    """Return this process's archive of a pickled zip; reads nothing yet."""
+    return _opened().setdefault(file, ZipArchive(file, digest))
 
 
 def _product_folder(members: Iterable[str], url: str) -> str:
-    """Give the one product folder in a zip: "" or with a slash behind."""
+    """Return the one product folder in a zip: "" or with a slash at the end."""
     folders = product_folders(members)
     if not folders:
-        text = "it holds no manifest.safe and no product metadata (MTD_*.xml); open the zip of a .SAFE folder"
-        raise NotASafeError(f"{url} is a zip, but no SAFE: {text}")
+        text = "it contains neither manifest.safe nor product metadata (MTD_*.xml); open the zip of a .SAFE folder"
+        raise NotASafeError(f"{url} is a zip, but not a SAFE: {text}")
     if len(folders) > 1:
         names = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
         raise UnsupportedProductError(f"{url} holds {len(folders)} products: {names}; unpack it and open one of them")

@@ -1,7 +1,7 @@
-"""The directory of a zip: which members it has and where they lie. Strict, and Zip64 too.
+"""The central directory of a zip: its members and where they are stored. Strict; Zip64 too.
 
-Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (its end)
-and 4.5.3 (Zip64). Takes any reader of ranges, so that a zip may lie anywhere.
+Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to 4.3.16
+(its end) and 4.5.3 (Zip64). Takes any reader of ranges, for local and remote zips.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STORED, DEFLATED = 0, 8
 _UNSAFE = ("//", "/./", "/../", "\\", "\0", ":")
-"""What no name inside a product has, once it is between slashes."""
+"""What is not in the name of any file of a product, with slashes put around it."""
 _METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard", 95: "xz"}
 
 _END = struct.Struct("<4s4H2LH")
@@ -26,21 +26,21 @@ _ENTRY = struct.Struct("<4s6H3L5H2L")
 LOCAL = struct.Struct("<4s5H3L2H")
 _TAIL = (1 << 16) + 128
 """Longest comment, and the records that end a zip."""
-_MOST_MEMBERS = 100_000
-"""More than any product has (an S2 product: 110; the largest old ones: some 10,000)."""
+_MAX_MEMBERS = 100_000
+"""More than any product has (usual: 110; the largest old ones: some 10,000)."""
 
 AGAIN = "the zip is cut short or damaged; download it again"
 
 
 class Member(NamedTuple):
-    """Where a member of a zip lies."""
+    """Where a member of a zip is stored."""
 
     header: int
     """Position of its local header."""
     packed: int
     """Bytes in the zip."""
     size: int
-    """Bytes uncompressed."""
+    """Uncompressed bytes."""
     crc: int
     method: int
     stored_name: bytes
@@ -48,12 +48,12 @@ class Member(NamedTuple):
 
 
 def read_directory(read: Callable[[int, int], bytes], size: int, url: str) -> dict[str, Member]:
-    """Read where all members of a zip lie.
+    """Read where all members of a zip are stored.
 
     Parameters
     ----------
     read
-        Gives bytes ``start:stop`` of the zip.
+        Returns bytes ``start:stop`` of the zip.
     size
         Its size in bytes.
     url
@@ -62,17 +62,17 @@ def read_directory(read: Callable[[int, int], bytes], size: int, url: str) -> di
     Returns
     -------
     dict
-        Members by name, in the zip's order, folders left out. One read as a rule: the directory of a product
-        lies within the last 64 KiB.
+        Members by name, in the zip's order, without folders. Usually one read: the central directory of a product
+        is within the last 64 KiB.
 
     Raises
     ------
     NotASafeError
-        The file is no zip.
+        The file is not a zip.
     CorruptFileError
-        It is cut short, or its directory contradicts itself.
+        It is cut short, or its central directory contradicts itself.
     UnsupportedProductError
-        It is encrypted, one of several volumes, or packed by another method than deflate.
+        It is encrypted, one of several volumes, or packed by a method other than deflate.
     """
     tail_start = max(0, size - _TAIL)
     tail = read(tail_start, size)
@@ -80,8 +80,8 @@ def read_directory(read: Callable[[int, int], bytes], size: int, url: str) -> di
     if end < 0:
         raise _no_end(read(0, min(size, 16)), size, url)
     count, length, start, stop = _locate(read, tail, tail_start, end, url)
-    if count > _MOST_MEMBERS:
-        raise UnsupportedProductError(f"{url}: the zip has {count} members, no product has more than {_MOST_MEMBERS}")
+    if count > _MAX_MEMBERS:
+        raise UnsupportedProductError(f"{url}: the zip has {count} members, no product has more than {_MAX_MEMBERS}")
     if start + length != stop:
         raise CorruptFileError(f"{url}: bytes are missing or added before the zip's directory; {AGAIN}")
     directory = tail[start - tail_start : stop - tail_start] if start >= tail_start else read(start, stop)
@@ -95,12 +95,12 @@ def read_directory(read: Callable[[int, int], bytes], size: int, url: str) -> di
 
 
 def data_start(header: bytes, position: int, name: str, member: Member, url: str) -> int:
-    """Give the position of a member's first byte, from its local header (30 bytes and the name).
+    """Return the position of a member's first byte, from its local header (30 bytes and the name).
 
     Raises
     ------
     CorruptFileError
-        The header is another member's or none.
+        It is not a local header, or that of another member.
     """
     if len(header) >= LOCAL.size:
         signature, _, _, method, *_, name_length, extra_length = LOCAL.unpack_from(header)
@@ -112,7 +112,7 @@ def data_start(header: bytes, position: int, name: str, member: Member, url: str
 
 
 def _find_end(tail: bytes) -> int:
-    """Give the position in `tail` of the record that ends a zip, or -1: its comment reaches exactly to the end."""
+    """Return the position in `tail` of the record that ends a zip, or -1; its comment ends exactly at the end."""
     position = tail.rfind(b"PK\5\6")
     while position >= 0:
         comment = position + _END.size
@@ -123,13 +123,13 @@ def _find_end(tail: bytes) -> int:
 
 
 def _no_end(head: bytes, size: int, url: str) -> NotASafeError | CorruptFileError:
-    """Give the error for a file that does not end as a zip does."""
+    """Return the error for a file that does not end as a zip does."""
     if not size:
         return CorruptFileError(f"{url} is empty; download it again")
     if head.startswith(b"PK"):
         return CorruptFileError(f"{url}: the zip is cut short after {size} bytes; download it again")
     return NotASafeError(
-        f"{url} is no SAFE, neither a folder nor a zip: it begins with {head!r}; open a .SAFE folder, its "
+        f"{url} is not a SAFE, neither a folder nor a zip: it begins with {head!r}; open a .SAFE folder, its "
         "manifest.safe or its zip"
     )
 
@@ -137,11 +137,11 @@ def _no_end(head: bytes, size: int, url: str) -> NotASafeError | CorruptFileErro
 def _locate(
     read: Callable[[int, int], bytes], tail: bytes, tail_start: int, end: int, url: str
 ) -> tuple[int, int, int, int]:
-    """Give number of members, length, start and stop of the directory."""
+    """Return number of members, length, start and stop of the central directory."""
     _, disk, disk_start, here, count, length, start, _ = _END.unpack_from(tail, end)
     stop = tail_start + end
     locator = tail[max(0, end - _LOCATOR.size) : end]
-    if len(locator) == _LOCATOR.size and locator.startswith(b"PK\6\7"):  # some write it where it is not needed, too
+    if len(locator) == _LOCATOR.size and locator.startswith(b"PK\6\7"):  # some write it even if it is not needed
         _, _, stop, disks = _LOCATOR.unpack(locator)
         if stop + _END64.size > tail_start + end - _LOCATOR.size:
             raise CorruptFileError(f"{url}: the zip's end names a place outside the file; {AGAIN}")
@@ -155,7 +155,7 @@ def _locate(
 
 
 def _entries(directory: bytes, count: int, start: int, url: str) -> Iterator[tuple[str, Member]]:
-    """Yield names and members; `start` is the directory's position, before which all members lie."""
+    """Yield names and members; `start` is the central directory's position, before which all members end."""
     position = 0
     for _ in range(count):
         if position + _ENTRY.size > len(directory):
@@ -180,7 +180,7 @@ def _entries(directory: bytes, count: int, start: int, url: str) -> Iterator[tup
 
 
 def _name(stored: bytes, flags: int, url: str) -> str:
-    """Give a member's name as a safe relative POSIX path."""
+    """Return a member's name as a safe relative POSIX path."""
     try:
         name = stored.decode("utf-8" if flags & 0x800 else "cp437")
     except UnicodeDecodeError as error:
@@ -212,7 +212,7 @@ def _zip64(extra: bytes, values: tuple[int, int, int], name: str, url: str) -> l
 
 
 def _check(name: str, member: Member, flags: int, start: int, url: str) -> None:
-    """Refuse what cannot be read, or cannot be true."""
+    """Refuse a member that cannot be read, or contradicts itself."""
     if flags & 0x2041:  # encrypted, strongly, or with its headers hidden
         raise UnsupportedProductError(
             f"{url}: {name} is encrypted; unpack the zip with its password and open the folder"

@@ -1,8 +1,8 @@
-"""Random access to deflated bytes: states of the decompressor, kept as checkpoints, from which to go on.
+"""Random access to deflated bytes: checkpoints are states of the decompressor from which it can resume.
 
 Reading a range of a deflated member inflates from the nearest checkpoint before it; the first pass over a member
-leaves one about every MiB of output. A state takes about 40 kB, at most `LIMIT` of them are kept in a process
-(some 40 MB), whatever the number of members: beyond that, the member with the most gives up every second one.
+leaves one about every MiB of output. A state takes about 40 kB; at most `LIMIT` of them are cached in a process
+(some 40 MB), however many members there are: beyond that, the member with the most loses every second one.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 LIMIT = 1024
 SPACING = 1 << 20
 _PIECE = 1 << 15
-"""Compressed bytes inflated at a time: at most 32 MiB of output, were they a bomb."""
+"""Compressed bytes inflated at a time: at most 32 MiB of output, even of a zip bomb."""
 _LEAST, _MOST = 1 << 12, 1 << 18
 """Compressed bytes fetched at a time."""
 
 Key = tuple[str | int, ...]
 
 
-class Deflated(NamedTuple):
+class DeflateStream(NamedTuple):
     """The compressed bytes of a member."""
 
     fetch: Callable[[int, int], bytes]
-    """Gives bytes ``start:stop`` of them."""
+    """Returns bytes ``start:stop`` of them."""
     length: int
     place: str
     """Name of the member, for messages."""
     size: int = -1
-    """Inflated bytes, and their checksum below; where they are known, a pass that comes to the end checks it."""
+    """Inflated bytes, and their checksum below; if they are known, a pass that reaches the end checks it."""
     crc: int = 0
 
     def pieces(self, position: int, wanted: int) -> Iterator[tuple[int, bytes]]:
-        """Yield pieces from a position on, with that of their end; little is fetched where little is wanted."""
+        """Yield the end position and bytes of pieces from a position on; little is fetched if little is wanted."""
         block = min(max(wanted, _LEAST), _MOST)
         while position < self.length:
             data = self.fetch(position, min(position + block, self.length))
@@ -55,7 +55,7 @@ class Deflated(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """A state: `out` bytes, whose checksum is `crc`, were given, of `taken` compressed ones."""
+    """A state after `taken` compressed bytes; they inflate to `out` bytes with the checksum `crc`."""
 
     out: int
     taken: int
@@ -73,10 +73,10 @@ class _Member:
     spacing: int
     points: list[_Point] = field(default_factory=list)
     growing: threading.Lock = field(default_factory=threading.Lock)
-    """Held while going where nobody was yet, so that threads do not all make the same first pass."""
+    """Held during a first pass, so that threads do not all make the same one."""
 
     def before(self, position: int) -> _Point:
-        points = self.points  # replaced as a whole, never changed
+        points = self.points  # replaced, never changed
         index = bisect_right(points, position, key=lambda point: point.out)
         return points[index - 1] if index else _START
 
@@ -87,9 +87,9 @@ class Checkpoints:
     Parameters
     ----------
     limit
-        Number of states kept at the most.
+        Maximum number of states.
     spacing
-        Output bytes between them at the least.
+        Minimum output bytes between them.
     """
 
     def __init__(self, limit: int = LIMIT, spacing: int = SPACING) -> None:
@@ -99,37 +99,36 @@ class Checkpoints:
         self._members: dict[Key, _Member] = {}
 
     def __len__(self) -> int:
-        """Count the states kept."""
+        """Count the states."""
         return sum(len(member.points) for member in self._members.values())
 
     def drop(self, key: Key) -> None:
-        """Forget the members whose key begins so."""
+        """Drop the members whose keys begin with `key`."""
         with self._lock:
-            for known in [known for known in self._members if known[: len(key)] == key]:
-                del self._members[known]
+            self._members = {name: member for name, member in self._members.items() if name[: len(key)] != key}
 
-    def read(self, key: Key, stream: Deflated, start: int, stop: int) -> bytes:
+    def read(self, key: Key, stream: DeflateStream, start: int, stop: int) -> bytes:
         """Inflate a range of a member.
 
         Parameters
         ----------
         key
-            Names the member and its version.
+            Identifies the member and its version.
         stream
             Its compressed bytes.
         start, stop
-            Range of the inflated bytes, inside the member.
+            Range of the inflated bytes, within the member.
 
         Raises
         ------
         CorruptFileError
-            The bytes are no deflated stream, or it ends too early.
+            The bytes are not a deflated stream, or it ends too early.
         """
         if start >= stop:
             return b""
         with self._lock:
             member = self._members.get(key) or _Member(self.spacing)
-            if stop > self.spacing:  # the beginnings of many members leave nothing behind
+            if stop > self.spacing:  # reading only the beginnings of members leaves nothing
                 self._members[key] = member
         known = member.points[-1].out if member.points else 0
         with contextlib.nullcontext() if stop <= known + member.spacing else member.growing:
@@ -137,9 +136,9 @@ class Checkpoints:
             return b"".join(data[max(start - out, 0) : stop - out] for out, data in pieces)
 
     def _inflate(
-        self, key: Key, member: _Member, stream: Deflated, point: _Point, stop: int
+        self, key: Key, member: _Member, stream: DeflateStream, point: _Point, stop: int
     ) -> Iterator[tuple[int, bytes]]:
-        """Yield positions and inflated pieces from a checkpoint on, until `stop` is reached; leave checkpoints."""
+        """Yield positions and inflated pieces from a checkpoint to `stop`; add checkpoints on the way."""
         state = point.state.copy() if point.state else zlib.decompressobj(-zlib.MAX_WBITS)
         out, crc = point.out, point.crc
         for taken, piece in stream.pieces(point.taken, stop - point.out):
@@ -147,11 +146,13 @@ class Checkpoints:
                 data = state.decompress(piece)
             except zlib.error as error:
                 raise CorruptFileError(
-                    f"{stream.place} is damaged near its byte {out} ({error}); get it again"
+                    f"{stream.place} is damaged near its byte {out} ({error}); download it again"
                 ) from error
             crc = zlib.crc32(data, crc)
             if out + len(data) == stream.size and crc != stream.crc:
-                raise CorruptFileError(f"{stream.place} does not have the checksum that the zip gives; get it again")
+                raise CorruptFileError(
+                    f"{stream.place} does not have the checksum that the zip gives; download it again"
+                )
             yield out, data
             out += len(data)
             if out >= stop:
@@ -162,7 +163,7 @@ class Checkpoints:
         raise CorruptFileError(f"{stream.place} ends at its byte {out}, before byte {stop}; download it again")
 
     def _keep(self, key: Key, member: _Member, point: _Point) -> None:
-        """Add a checkpoint where there is none near, and make room for it."""
+        """Add a checkpoint if there is none near, and make room for it."""
         if point.state is None or point.out - member.before(point.out).out < member.spacing:
             return
         with self._lock:
@@ -182,13 +183,13 @@ class Checkpoints:
             del self._members[key]
 
 
-def whole(packed: bytes, size: int, place: str) -> bytes:
-    """Inflate a whole member that is `size` bytes long.
+def inflate_all(packed: bytes, size: int, place: str) -> bytes:
+    """Inflate all of a member that is `size` bytes long.
 
     Raises
     ------
     CorruptFileError
-        It is another length, or no deflated stream.
+        It has another length, or is not a deflated stream.
     """
     state = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -201,4 +202,4 @@ def whole(packed: bytes, size: int, place: str) -> bytes:
 
 
 checkpoints = PerProcess(Checkpoints)
-"""Those of this process."""
+"""The checkpoints of this process."""

@@ -1,1 +1,1 @@
-"""GRIB edition 1, as in the meteorology files of Sentinel-2."""
+"""GRIB edition 1, as in the meteorology files of products."""

@@ -1,8 +1,8 @@
-"""GRIB messages through eccodes: one at a time, from bytes, with its errors as `CorruptFileError`.
+"""GRIB messages through eccodes, of the extra ``[grib]``: for what `header` and `packing` do not read themselves.
 
-The library is imported at its first use (0.14 s, and 0.15 s more for its definitions). Builds of it without threads
-keep global state unguarded, so one lock is held around every message; it is also held across a fork, so that no
-child is born in mid-decoding.
+No message of a product at hand needs it. The library is imported at its first use (0.14 s, and 0.15 s more
+for its definitions). Builds of it without threads leave global state unguarded, so one lock is held around every
+message; it is also held across a fork, so that no child starts in the middle of decoding.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xarray_safe.errors import CorruptFileError
+from xarray_safe.errors import CorruptFileError, MissingPackageError, how_to_install
 from xarray_safe.runtime import lock_across_forks
 
 if TYPE_CHECKING:
@@ -26,22 +26,30 @@ if TYPE_CHECKING:
 _LOCK = lock_across_forks()
 
 
-def library() -> Any:
+def import_eccodes() -> Any:
     """Import eccodes, after pyproj where that is installed.
 
-    eccodes' wheels bring a PROJ of their own whose symbols are seen by all. If pyproj (which rioxarray and geopandas
-    import) comes after it, it calls that one, and the process dies; before it, each finds its own. Where somebody else
-    has imported eccodes already, it is too late for that.
+    eccodes' wheels bring a PROJ of their own whose symbols every library in the process sees. If pyproj (which
+    rioxarray and geopandas import) comes after it, it calls that PROJ, and the process dies; before it, each finds its
+    own. If another package has imported eccodes already, nothing can be done.
+
+    Raises
+    ------
+    MissingPackageError
+        It is not installed.
     """
     if "gribapi" not in sys.modules:
         with suppress(ImportError):
             importlib.import_module("pyproj")
-    return importlib.import_module("eccodes")
+    try:
+        return importlib.import_module("eccodes")
+    except ImportError as error:
+        raise MissingPackageError(f"eccodes is not installed: {how_to_install('grib')}", name="eccodes") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An open message: look-ups of its keys by calling it. Valid only inside `opened`."""
+    """An open message: look-ups of its keys by calling it. Valid only inside `open_message`."""
 
     eccodes: Any
     handle: int
@@ -63,9 +71,9 @@ class Message:
         return np.atleast_1d(values)
 
     def step(self, seconds: Mapping[int, int]) -> tuple[int, int]:
-        """Give unit and length (s) of the forecast step: in hours if it can be, as eccodes does unasked.
+        """Return unit and length (s) of the forecast step: in hours if they fit, which is eccodes' default.
 
-        It is asked in the message's own unit first, because eccodes fails, and prints, where hours do not go.
+        The step is read in the message's own unit first, because eccodes fails, and prints, if it is not whole hours.
         """
         unit = int(self("indicatorOfUnitOfTimeRange"))
         if unit not in seconds:
@@ -81,7 +89,7 @@ class Message:
 
 
 @contextmanager
-def opened(message: bytes, where: str) -> Iterator[Message]:
+def open_message(message: bytes, where: str) -> Iterator[Message]:
     """Open a whole message.
 
     Parameters
@@ -94,10 +102,15 @@ def opened(message: bytes, where: str) -> Iterator[Message]:
     Raises
     ------
     CorruptFileError
-        Whatever eccodes has against the message.
+        eccodes cannot read the message.
+    MissingPackageError
+        eccodes is not installed.
     """
     with _LOCK:
-        eccodes = library()
+        try:
+            eccodes = import_eccodes()
+        except MissingPackageError as error:
+            raise MissingPackageError(f"{where}: is not of the kind in products, and {error}") from error
         try:
             handle = eccodes.codes_new_from_message(message)
             try:

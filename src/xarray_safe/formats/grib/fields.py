@@ -1,7 +1,7 @@
 """Variables of GRIB files: a lazy field per message, and the coordinates and attributes that cfgrib would give.
 
-To index a file takes one read (in pieces, without the values, where it is large) and no decoding. Attributes are
-spelt, and times rounded, as cfgrib and xarray do it on writing to Zarr, because the tree holds what they wrote.
+Indexing a file takes one read (of a large file: several, without the values) and no decoding. Attributes are spelt,
+and times rounded, as cfgrib and xarray write them to Zarr, because the tree has what they wrote.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe import runtime
-from xarray_safe.errors import AbsentFileError, CorruptFileError
+from xarray_safe.errors import AbsentFileError, CorruptFileError, MissingPackageError
 from xarray_safe.formats.grib import header as grib_header
-from xarray_safe.formats.grib.eccodes import opened
+from xarray_safe.formats.grib.eccodes import open_message
 from xarray_safe.formats.grib.header import MISSING, Field
+from xarray_safe.formats.grib.packing import unpack
 from xarray_safe.model.arrays import InMemoryArray
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Files, Request
     from xarray_safe.model.arrays import Array, Context, Key
 
-_PIECE: Final = 1 << 16  # bytes of one read: many times a whole file of a Sentinel-2 product
-_HEAD: Final = 1 << 12  # bytes of a message in which its header lies
-_FIELD_BYTES: Final = 4000  # what an indexed message takes in memory, about
+_PIECE: Final = 1 << 16  # bytes of one read: many times a whole file of a product
+_HEAD: Final = 1 << 12  # bytes of a message that hold its header
+_FIELD_BYTES: Final = 4000  # approximate memory of an indexed message
 
 _LEVEL_ATTRS: Final[Mapping[str, Mapping[str, str]]] = {
     "isobaricInhPa": {
@@ -81,15 +82,20 @@ class GribArray:
         ------
         CorruptFileError
             The message has changed since it was indexed, or its values cannot be decoded.
+        MissingPackageError
+            The values are packed in a way that needs eccodes, which is not installed.
         """
         where = f"{self.files.url}: {self.name}: message of {self.field.name!r} at byte {self.field.start}"
         message = self.files.read(self.name, self.field.start, self.field.stop)
         if len(message) != self.field.stop - self.field.start or message[:4] != b"GRIB" or message[-4:] != b"7777":
             raise CorruptFileError(f"{where}: is no longer there: the file has changed")
+        values = None
         if message[7] == 1:
             grib_header.check_sections(message, len(message), where)
-        with opened(message, where) as get:
-            values = get.values(MISSING)
+            values = unpack(message, MISSING, where)
+        if values is None:
+            with open_message(message, where) as get:
+                values = get.values(MISSING)
         if values.size != math.prod(self.shape):
             raise CorruptFileError(f"{where}: holds {values.size} values for {self.shape} points")
         with np.errstate(over="ignore"):
@@ -100,7 +106,7 @@ class GribArray:
 
 @dataclass(frozen=True, slots=True)
 class GribFile:
-    """Index of a GRIB file whose messages lie on one grid and belong to one forecast.
+    """Index of a GRIB file whose messages share one grid and one forecast.
 
     Parameters
     ----------
@@ -108,10 +114,13 @@ class GribFile:
         Archive and file, for errors.
     fields
         Messages by the names of their variables, in the file's order.
+    unread
+        Messages that only eccodes could read, which is not installed.
     """
 
     where: str
     fields: Mapping[str, Field]
+    unread: tuple[MissingPackageError, ...] = ()
 
     @property
     def first(self) -> Field:
@@ -130,8 +139,16 @@ class GribFile:
 
     @property
     def coordinates(self) -> list[str]:
-        """Names of all coordinates, in the order in which cfgrib meets them."""
+        """Names of all coordinates, in cfgrib's order."""
         return list(dict.fromkeys(name for field in self.fields.values() for name in _coordinates_of(field)))
+
+    def no_message(self, name: str) -> AbsentFileError:
+        """Return the error for a variable that the file does not have; its cause is the package that may be missing."""
+        error = AbsentFileError(
+            f"{self.where}: has no message of {name!r}, only of {', '.join(self.fields) or 'none'}."
+        )
+        error.__cause__ = self.unread[0] if self.unread else None
+        return error
 
     def variable_attrs(self, name: str) -> dict[str, Any]:
         """Raw attributes of a variable: all of ``GRIB_…``, names, units, ``coordinates``, ``_FillValue``."""
@@ -145,7 +162,7 @@ class GribFile:
         """One of `coordinates`, as cfgrib and xarray write it to Zarr: times as integers, the rest as they are."""
         if name in ("latitude", "longitude"):
             values = self.first.latitude if name == "latitude" else self.first.longitude
-            return _geographic(name, values.copy())  # the index is kept, and users may write into coordinates
+            return _geographic(name, values.copy())  # the index is cached, and users may write into coordinates
         if name == "number":
             attrs = {"long_name": "ensemble member numerical id", "standard_name": "realization", "units": "1"}
             return InMemoryArray(np.array(self.first.number, np.int64), attrs)
@@ -182,7 +199,7 @@ class Grib:
     dtype
         For coordinates: cast to it; empty: as cfgrib gives them (float64, int64).
     described
-        What it opens to has ``attrs``: the raw attributes that cfgrib gives to the variable.
+        The opened array has ``attrs``: the raw attributes that cfgrib gives to the variable.
     """
 
     names: tuple[str, ...]
@@ -195,14 +212,14 @@ class Grib:
         return ((name, 0, None) for pattern in self.names for name in files.find(pattern))
 
     def open(self, context: Context) -> Array:
-        """Index the file (once) and give the variable, lazily.
+        """Index the file (once) and return the variable, lazily.
 
         Raises
         ------
         AbsentFileError
-            There is no such file, or it has no message of the variable.
+            There is no such file, or it has no message of the variable that can be read.
         CorruptFileError
-            The file is no GRIB, or broken.
+            The file is not a GRIB file, or broken.
         """
         name = find(context.find, self.names)
         grib = index(context.files, name)
@@ -210,9 +227,7 @@ class Grib:
         if field is not None:
             return GribArray(context.files, name, field, grib.variable_attrs(self.variable) if self.described else {})
         if self.variable not in grib.coordinates:
-            raise AbsentFileError(
-                f"{grib.where}: has no message of {self.variable!r}, only of {', '.join(grib.fields)}."
-            )
+            raise grib.no_message(self.variable)
         coordinate = grib.coordinate(self.variable)
         values = coordinate.values.astype(self.dtype) if self.dtype else coordinate.values
         return InMemoryArray(values, coordinate.attrs if self.described else {})
@@ -230,7 +245,7 @@ def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
 
 
 def index(files: Files, name: str) -> GribFile:
-    """Index a GRIB file; remembered for as long as the file stays the same.
+    """Index a GRIB file; the index is cached for as long as the file stays the same.
 
     Parameters
     ----------
@@ -242,20 +257,22 @@ def index(files: Files, name: str) -> GribFile:
     Raises
     ------
     CorruptFileError
-        The file is no GRIB, or cut short, or its messages do not belong together.
+        The file is not a GRIB file, or cut short, or its messages do not belong together.
     """
     key = ("grib", *files.identity(name))
     found: GribFile | None = runtime.indexes().get(key)
     if found is None:
         where = f"{files.url}: {name}"
-        fields = _by_name(list(_messages(files, name, where)), where)
-        found = GribFile(where, fields)
+        messages = list(_messages(files, name, where))
+        fields = _by_name([message for message in messages if isinstance(message, Field)], where)
+        unread = tuple(message for message in messages if isinstance(message, MissingPackageError))
+        found = GribFile(where, fields, unread)
         runtime.indexes().put(key, found, _FIELD_BYTES * len(fields))
     return found
 
 
-def _messages(files: Files, name: str, where: str) -> Iterator[Field]:
-    """Read the headers of all messages of a file, one after the other."""
+def _messages(files: Files, name: str, where: str) -> Iterator[Field | MissingPackageError]:
+    """Read the headers of all messages of a file; one that cannot be read without eccodes is its error."""
     size, at, count = files.size(name), 0, 0
     piece, begin = b"", 0
 
@@ -272,31 +289,34 @@ def _messages(files: Files, name: str, where: str) -> Iterator[Field]:
         length = _length(head, size - at, here)
         if get(at + length - 4, at + length) != b"7777":
             raise CorruptFileError(
-                f"{here}: does not end with '7777' after {length} bytes; the file is damaged, fetch it again"
+                f"{here}: does not end with '7777' after {length} bytes; the file is damaged, download it again"
             )
-        yield grib_header.field(head[:length], at, length, here, partial(get, at, at + length))
+        try:
+            yield grib_header.field(head[:length], at, length, here, partial(get, at, at + length))
+        except MissingPackageError as error:
+            yield error
         at += length
 
 
 def _length(head: bytes, left: int, where: str) -> int:
-    """Length of the message that starts with these bytes, held against what is left of the file."""
+    """Length of the message that starts with these bytes, checked against what is left of the file."""
     if len(head) < 16 or head[:4] != b"GRIB":
-        raise CorruptFileError(f"{where}: no GRIB message starts there; the file is damaged, fetch it again")
+        raise CorruptFileError(f"{where}: no GRIB message starts there; the file is damaged, download it again")
     if head[7] not in (1, 2):
         raise CorruptFileError(f"{where}: GRIB edition {head[7]} is not known")
     length = int.from_bytes(head[4:7]) if head[7] == 1 else int.from_bytes(head[8:16])
     if not 20 <= length <= left:
         raise CorruptFileError(
-            f"{where}: is {length} bytes long, but {left} are left; the file is cut short, fetch it again"
+            f"{where}: is {length} bytes long, but {left} are left; the file is cut short, download it again"
         )
     return length
 
 
 def _by_name(fields: list[Field], where: str) -> dict[str, Field]:
     """Messages by variable; an error unless all are of one forecast and one grid, at one level of a kind."""
-    first, levels, named = fields[0], dict[str, float](), dict[str, Field]()
+    levels, named = dict[str, float](), dict[str, Field]()
     for count, field in enumerate(fields, start=1):
-        here = f"{where}: message {count} at byte {field.start}"
+        here, first = f"{where}: message {count} at byte {field.start}", fields[0]
         if field.name in named:
             raise CorruptFileError(f"{here}: is a second message of {field.name!r}")
         if (field.group, field.number, field.time, field.step) != (first.group, first.number, first.time, first.step):
@@ -334,8 +354,8 @@ def _moment(seconds: int, long_name: str, standard_name: str) -> InMemoryArray:
 def _step(seconds: int) -> tuple[int, str]:
     """Encode the length of a forecast as cfgrib and xarray do.
 
-    cfgrib gives hours as a float. pandas splits off the whole ones and rounds the rest to 12 digits, so that
-    35,700 s come out a nanosecond too long. xarray then takes the largest unit that divides the result.
+    cfgrib returns hours as a float. pandas splits off the whole ones and rounds the rest to 12 digits, so that
+    35,700 s become a nanosecond too long. xarray then takes the largest unit that divides the result.
     """
     hour = _NANOSECONDS["hours"]
     whole, rest = divmod(seconds / 3600, 1)

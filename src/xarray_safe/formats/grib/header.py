@@ -1,8 +1,8 @@
-"""What the header of one GRIB message says, under the names that cfgrib gives to it.
+"""The header of one GRIB message, under cfgrib's names.
 
-The messages in Sentinel-2 products are all alike: GRIB edition 1, ECMWF's local section, a regular grid. Their
-headers are read here directly (WMO FM 92 GRIB, edition 1), in less than 0.1 ms each, since importing eccodes and having
-it load its definitions takes 0.3 s, more than opening a whole product. Any other message is asked through eccodes.
+The messages in products are all alike: GRIB edition 1, ECMWF's local section, a regular grid. Their
+headers are read here directly (WMO FM 92 GRIB, edition 1), in less than 0.1 ms each. Any other message is read through
+eccodes, if it is installed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe.errors import CorruptFileError
+from xarray_safe.formats.grib.packing import MAX_CONSTANT, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING: Final = float(np.finfo(np.float32).max)
-"""What stands for a missing value on decoding, as in cfgrib."""
+"""Stands for a missing value on decoding, as in cfgrib."""
 
 _NAMES: Final[dict[int, tuple[str, str, str, str, str]]] = {
     # paramId: shortName, cfVarName, name, units, cfName (ECMWF parameter database, as in eccodes)
@@ -80,11 +81,11 @@ class Field:
     start, stop
         Bytes of the file that are the message.
     group
-        What cfgrib says of a file: ``edition``, ``centre``, ``centreDescription``, ``subCentre``.
+        Attributes that cfgrib gives to a file: ``edition``, ``centre``, ``centreDescription``, ``subCentre``.
     keys
-        What cfgrib says of a variable, in eccodes' keys (``paramId``, ``shortName``, ``Nx``, …).
+        Attributes that cfgrib gives to a variable, by eccodes' keys (``paramId``, ``shortName``, ``Nx``, …).
     number
-        Number of the ensemble's member; None where the message is of no ensemble.
+        Number of the member of the ensemble; None if the message does not belong to one.
     time
         Initial time of the forecast, seconds since 1970-01-01.
     step
@@ -132,28 +133,30 @@ def field(head: bytes, start: int, length: int, where: str, whole: Callable[[], 
     where
         File and message, for errors.
     whole
-        Reads all of it; called only for messages of another kind than those in Sentinel-2 products.
+        Reads all of it; called only for messages of another kind than those in products.
 
     Raises
     ------
     CorruptFileError
         The message is broken, or not on a regular grid of latitudes and longitudes stored row by row.
+    MissingPackageError
+        The message is of another kind, and eccodes is not installed.
     """
     if head[7] == 1:
         check_sections(head, length, where)
-        known = _field_of_sentinel_2(head, start, length, where)
+        known = _usual_field(head, start, length, where)
         if known is not None:
             return known
     return _field_by_eccodes(whole(), start, where)
 
 
 def check_sections(message: bytes, total: int, where: str) -> None:
-    """Hold the sections of an edition 1 message against its length and its grid, before eccodes meets them.
+    """Validate the sections of an edition 1 message against its length and its grid, before anything decodes them.
 
     Parameters
     ----------
     message
-        The message or its head; sections that start beyond it are not looked at.
+        The message or its head; sections that start beyond it are not inspected.
     total
         Length of the message in bytes.
     where
@@ -164,7 +167,7 @@ def check_sections(message: bytes, total: int, where: str) -> None:
         if not least:
             continue
         if at + 11 > len(message) < total:
-            return  # the data lie beyond the head; they are looked at before they are decoded
+            return  # the data are beyond the head; they are checked before they are decoded
         size = int.from_bytes(message[at : at + 3])
         if size < least or at + size > total - 4:
             raise CorruptFileError(
@@ -178,7 +181,7 @@ def check_sections(message: bytes, total: int, where: str) -> None:
 
 
 def _check_content(product: bytes, grid: bytes, data: bytes, where: str) -> None:
-    """Hold date, grid and data of a message (from where these sections begin) against each other."""
+    """Validate date, grid and data of a message (from where these sections begin) against each other."""
     if not grid:
         raise CorruptFileError(f"{where}: has no description of its grid")
     if grid[5] != 0:
@@ -189,7 +192,7 @@ def _check_content(product: bytes, grid: bytes, data: bytes, where: str) -> None
         raise CorruptFileError(
             f"{where}: its {grid[3]} vertical coordinates do not fit into the description of the grid"
         )
-    north, south = _signed(grid[10:13]), _signed(grid[17:20])
+    north, south = signed(grid[10:13]), signed(grid[17:20])
     if (north < south) != bool(grid[27] & 64) and north != south:
         raise CorruptFileError(
             f"{where}: latitudes from {north / 1000} to {south / 1000} are not in the order that it states"
@@ -200,18 +203,13 @@ def _check_content(product: bytes, grid: bytes, data: bytes, where: str) -> None
         raise CorruptFileError(f"{where}: holds spherical harmonics, not values of points")
     if not kind & 0x50 and not product[7] & 64 and points * bits > 8 * (size - 11) - (kind & 15):
         raise CorruptFileError(f"{where}: {size} bytes of data are too few for {points} values of {bits} bits")
+    if not bits and points > MAX_CONSTANT:
+        raise CorruptFileError(f"{where}: {points} points without data; {MAX_CONSTANT} are the maximum")
     _moment(product, where)
 
 
-def _signed(data: bytes) -> int:
-    """Give a number stored as sign and magnitude."""
-    value = int.from_bytes(data)
-    sign = 1 << (8 * len(data) - 1)
-    return sign - value if value & sign else value
-
-
-def _field_of_sentinel_2(message: bytes, start: int, length: int, where: str) -> Field | None:
-    """Read a message of the kind in Sentinel-2 products; None if it is of another kind.
+def _usual_field(message: bytes, start: int, length: int, where: str) -> Field | None:
+    """Read a message of the kind in products; None if it is of another kind.
 
     Octets are those of WMO FM 92 GRIB edition 1 and of ECMWF's local definition 1; here they count from 0.
     """
@@ -237,7 +235,7 @@ def _field_of_sentinel_2(message: bytes, start: int, length: int, where: str) ->
     ):
         return None
     width, height = int.from_bytes(grid[6:8]), int.from_bytes(grid[8:10])
-    north, west, south, east = (_signed(grid[i : i + 3]) for i in (10, 13, 17, 20))
+    north, west, south, east = (signed(grid[i : i + 3]) for i in (10, 13, 17, 20))
     dx, dy = int.from_bytes(grid[23:25]), int.from_bytes(grid[25:27])
     sizes = 2 <= width < 0xFFFF and 2 <= height < 0xFFFF and 0 < dx < 0xFFFF and 0 < dy < 0xFFFF  # all bits: missing
     across = -180_000 <= west != east <= (360_000 if west < east else 180_000)
@@ -293,7 +291,7 @@ def _moment(product: bytes, where: str) -> int:
 
 @lru_cache(maxsize=16)  # one grid for all messages of a product
 def _latitudes(north: int, south: int, step: int, count: int) -> NDArray[np.float64]:
-    """Latitudes from thousandths of degrees; sums with eccodes' roundings, and the last as it is written."""
+    """Latitudes from thousandths of degrees; sums with eccodes' roundings, and the last as it is stored."""
     values = np.subtract.accumulate(np.array([north / 1000, *[step / 1000] * (count - 1)]))
     values[-1] = south / 1000
     values.flags.writeable = False
@@ -314,9 +312,9 @@ def _longitudes(west: int, east: int, count: int) -> NDArray[np.float64]:
 
 def _field_by_eccodes(message: bytes, start: int, where: str) -> Field:
     """Read the header of any message on a regular grid."""
-    from xarray_safe.formats.grib.eccodes import opened
+    from xarray_safe.formats.grib.eccodes import open_message
 
-    with opened(message, where) as get:
+    with open_message(message, where) as get:
         keys: dict[str, Any] = {key: get.optional(key) for key in _VARIABLE_KEYS}
         if keys["gridType"] != "regular_ll":
             raise CorruptFileError(f"{where}: its grid is of type {keys['gridType']}, not regular_ll")

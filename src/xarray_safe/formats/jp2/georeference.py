@@ -1,4 +1,4 @@
-"""Where an image says that it lies: its GeoJP2 (a tiny GeoTIFF) or GML box, as GDAL reads them.
+"""Georeference of an image: its GeoJP2 (a tiny GeoTIFF) or GML box, as GDAL reads them.
 
 Sources: GeoJP2 (Mapping Science, UUID b14bf8bd-…), GeoTIFF 1.1 (OGC 19-008), GML in JPEG 2000 (OGC 05-047).
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Files
 
 HEAD: Final = 16 * 1024
-"""All boxes before the codestream lie in here (some 3 kB)."""
+"""All boxes before the codestream are within these bytes (some 3 kB)."""
 
 _GEOJP2: Final = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _NUMBERS: Final = r"\s*(?:<[^<>]*coordinates[^<>]*>)?\s*([-+.\deE]+)[\s,]+([-+.\deE]+)"
@@ -27,7 +27,7 @@ _SRS: Final = re.compile(r"srsName=[\"'][^\"']*EPSG:[^\"']*?:?(\d+)[\"']")
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
-    """Outer corner of the first pixel, signed pixel sizes, EPSG number (0: not said)."""
+    """Outer corner of the first pixel, signed pixel sizes, EPSG number (0: unknown)."""
 
     left: float
     top: float
@@ -37,25 +37,25 @@ class Georeference:
 
 
 def georeference(files: Files, name: str) -> Georeference | None:
-    """Georeference of a north-up image, or None if its boxes do not give one."""
+    """Return the georeference of a north-up image, or None if its boxes do not have one."""
     boxes = dict(_boxes(files.read(name, 0, HEAD)))
     for kind, read in (("geotiff", _from_geotiff), ("gml", _from_gml)):
         try:
             found = read(boxes[kind]) if kind in boxes else None
         except (struct.error, ValueError, KeyError, IndexError):
-            found = None  # a box that makes no sense says nothing; the metadata do
+            found = None  # an invalid box is ignored; the metadata have it too
         if found:
             return found
     return None
 
 
 def _boxes(head: bytes) -> Iterator[tuple[str, bytes]]:
-    """Boxes that georeference, of those before the codestream."""
+    """Yield the boxes before the codestream that have a georeference."""
     at = 0
     while at + 8 <= len(head):
         length, kind = struct.unpack_from(">I4s", head, at)
         start = at + 8
-        if length == 1 and start + 8 <= len(head):  # a long box, as Sentinel-2 has them
+        if length == 1 and start + 8 <= len(head):  # a long box, as products have them
             (length,) = struct.unpack_from(">Q", head, start)
             start += 8
         if kind == b"jp2c" or at + length < start:

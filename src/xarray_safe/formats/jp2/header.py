@@ -1,4 +1,4 @@
-"""The main header of a JPEG 2000 file: how large the image is, how it is cut into tiles, how these are coded.
+"""The main header of a JPEG 2000 file: the size of the image, its tiles, and how these are coded.
 
 ISO/IEC 15444-1 (ITU-T T.800): boxes in annex I, marker segments in annex A, geometry in annex B.
 """
@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from xarray_safe.archive.ranges import Buffer, Buffered
 from xarray_safe.errors import CorruptFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xarray_safe.archive.files import Files
 
 SOC, SOT, SOD, EOC = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9  # delimiters
@@ -32,32 +35,45 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class ImageFile:
-    """One image file of an archive, and how messages name it."""
+    """One image file of an archive."""
 
     files: Files
     name: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.files.size(self.name)
+
     def read(self, start: int, stop: int) -> bytes:
-        """Bytes ``start:stop``, fewer only at the end of the file."""
+        """Return bytes ``start:stop``, fewer only at the end of the file."""
         return self.files.read(self.name, start, stop)
 
+    def read_many(self, ranges: Iterable[tuple[int, int]]) -> list[bytes]:
+        """Return several ranges, fetched together if the archive is remote."""
+        return self.files.read_many([(self.name, start, stop) for start, stop in ranges])
+
+    def buffered(self, buffer: Buffer) -> ImageFile:
+        """Return the image with some of its bytes in a buffer."""
+        return ImageFile(Buffered(self.files, buffer), self.name)
+
     def corrupt(self, problem: str, tile: int | None = None) -> NoReturn:
-        """Raise the error of a damaged file."""
-        place = f"{self}" if tile is None else f"{self}, tile {tile}"
-        raise CorruptFileError(f"{place}: {problem}; fetch the product again")
+        """Raise the error for a damaged file."""
+        label = f"{self}" if tile is None else f"{self}, tile {tile}"
+        raise CorruptFileError(f"{label}: {problem}; download the product again")
 
     def unsupported(self, problem: str) -> NoReturn:
-        """Raise the error of a file that this reader does not read."""
-        raise UnsupportedProductError(f"{self}: {problem}, which no Sentinel-2 image has")
+        """Raise the error for a kind of file that is not supported."""
+        raise UnsupportedProductError(f"{self}: {problem}, which no known product has")
 
     def __str__(self) -> str:
-        """Name the file and its archive."""
+        """Return the names of file and archive, for messages."""
         return f"{self.name} of {self.files.url}"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the main header says, and its segments as they are.
+    """The content of the main header, and its segments as they are stored.
 
     Parameters
     ----------
@@ -66,7 +82,7 @@ class Header:
     components, bits
         Number of components, and bits of a sample (1 to 16, unsigned).
     levels
-        Number of times that the wavelet halved the image.
+        Number of wavelet decomposition levels: how often the image can be reduced.
     progression, layers
         Order of packets (0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL), and number of quality layers.
     block
@@ -74,14 +90,14 @@ class Header:
     reversible
         Whether the wavelet is the lossless 5/3.
     delimited
-        Whether markers of their own (SOP, EPH) may stand around packets.
+        Whether packets may be delimited by markers (SOP, EPH).
     precincts
         Binary exponents of the precincts' width and height, from the coarsest resolution to the finest.
     tiles_start
         Position in the file of the first tile-part.
     segments
-        Marker segments that a tile needs, with their markers and lengths: all but those that only tell
-        where tiles lie, and comments.
+        Marker segments that are needed to decode a tile, with their markers and lengths: all but comments and
+        those that only say where tiles are.
     tlm
         Bodies of the TLM segments: tables of tile lengths.
     """
@@ -119,51 +135,52 @@ class Header:
         return np.dtype(np.uint8) if self.bits <= 8 else np.dtype(np.uint16)
 
     @property
-    def across(self) -> int:
-        """Tiles in a row of tiles."""
+    def tiles_per_row(self) -> int:
+        """Number of tiles in a row."""
         return -(-self.width // self.tile_width)
 
     @property
     def tiles(self) -> int:
-        """Tiles in all."""
-        return self.across * -(-self.height // self.tile_height)
+        """Number of tiles."""
+        return self.tiles_per_row * -(-self.height // self.tile_height)
 
     @property
     def markers(self) -> frozenset[int]:
-        """Markers of the segments that a tile needs."""
+        """Markers of `segments`."""
         return frozenset(marker for marker, _ in self.segments)
 
-    def box(self, tile: int, halvings: int = 0) -> Box:
-        """Place of a tile on the canvas, ``x0, y0, x1, y1``, after so many halvings (equation B-15)."""
-        row, column = divmod(tile, self.across)
-        x0, y0 = column * self.tile_width, row * self.tile_height
-        x1, y1 = min(x0 + self.tile_width, self.width), min(y0 + self.tile_height, self.height)
-        return halved(x0, halvings), halved(y0, halvings), halved(x1, halvings), halved(y1, halvings)
+    def tile_bounds(self, tile: int, reduction: int = 0) -> Box:
+        """Return a tile's bounds on the canvas, ``x0, y0, x1, y1``, at ``1 / 2 ** reduction`` (equation B-15)."""
+        row, column = divmod(tile, self.tiles_per_row)
+        left, top = column * self.tile_width, row * self.tile_height
+        edges = left, top, min(left + self.tile_width, self.width), min(top + self.tile_height, self.height)
+        x0, y0, x1, y1 = (ceil_div_pow2(edge, reduction) for edge in edges)
+        return x0, y0, x1, y1
 
     def precinct_counts(self, tile: int) -> list[int]:
-        """Count a component's precincts at each resolution, coarsest first (equation B-16)."""
+        """Return the number of a component's precincts at each resolution, coarsest first (equation B-16)."""
         counts = []
         for resolution, (px, py) in enumerate(self.precincts):
-            x0, y0, x1, y1 = self.box(tile, self.levels - resolution)
+            x0, y0, x1, y1 = self.tile_bounds(tile, self.levels - resolution)
             empty = x0 >= x1 or y0 >= y1
-            counts.append(0 if empty else (halved(x1, px) - (x0 >> px)) * (halved(y1, py) - (y0 >> py)))
+            counts.append(0 if empty else (ceil_div_pow2(x1, px) - (x0 >> px)) * (ceil_div_pow2(y1, py) - (y0 >> py)))
         return counts
 
 
-def halved(size: int, times: int) -> int:
-    """Size after so many halvings, each rounded up."""
-    return -(-size >> times)
+def ceil_div_pow2(size: int, exponent: int) -> int:
+    """Return ``ceil(size / 2 ** exponent)``: sizes and positions after `exponent` reductions."""
+    return -(-size >> exponent)
 
 
 def read_header(file: ImageFile) -> Header:
-    """Read the main header: one small read in every Sentinel-2 image.
+    """Read the main header: one small read in every image of known products.
 
     Raises
     ------
     CorruptFileError
-        It is no JPEG 2000 file, ends early, or contradicts itself.
+        It is not a JPEG 2000 file, ends early, or contradicts itself.
     UnsupportedProductError
-        It is one of a kind that Sentinel-2 does not use: signed, subsampled, with an offset.
+        It is of a kind that products do not use: signed, subsampled, with an offset.
     """
     size = FIRST_READ
     while True:
@@ -179,7 +196,7 @@ def read_header(file: ImageFile) -> Header:
 
 
 class _TooShortError(Exception):
-    """The bytes at hand end too early; so many are needed."""
+    """The bytes that were read end too early; `needed` are necessary."""
 
     def __init__(self, needed: int) -> None:
         self.needed = needed
@@ -233,18 +250,18 @@ def _parse(file: ImageFile, data: bytes) -> Header:
         tlm=tuple(found.get(TLM, ())),
     )
     if image_box not in (None, (header.height, header.width, header.components, header.bits - 1)):
-        file.corrupt(f"its ihdr box and its SIZ segment tell different sizes: {image_box}, {header.shape}")
+        file.corrupt(f"its ihdr box and its SIZ segment give different sizes: {image_box}, {header.shape}")
     _check_work(file, header)
     return header
 
 
 def _codestream(file: ImageFile, data: bytes) -> tuple[int, tuple[int, ...] | None]:
-    """Find where the codestream starts, in the first ``jp2c`` box or at once where there are no boxes.
+    """Find where the codestream starts: in the first ``jp2c`` box, or at once if there are no boxes.
 
     Returns
     -------
     position, (height, width, components, bits - 1)
-        The latter as the image header box (``ihdr``) says, or None.
+        The latter from the image header box (``ihdr``), or None.
     """
     image_box: tuple[int, ...] | None = None
     if data[:4] == b"\xff\x4f\xff\x51":
@@ -294,7 +311,7 @@ Cod = tuple[int, int, int, tuple[int, int], bool, bool, tuple[tuple[int, int], .
 def _cod(file: ImageFile, body: bytes) -> Cod:
     style, progression, layers, _, levels, xcb, ycb, _, wavelet = struct.unpack_from(">BBHBBBBBB", body)
     if levels > 32 or progression > 4 or not layers or xcb > 8 or ycb > 8 or xcb + ycb > 8 or wavelet > 1:
-        file.corrupt("its COD segment makes no sense")
+        file.corrupt("its COD segment is invalid")
     sizes = body[10:] if style & 1 else b"\xff" * (levels + 1)
     if len(sizes) != levels + 1:
         file.corrupt("its COD segment does not give a precinct size for each resolution")
@@ -305,7 +322,7 @@ def _cod(file: ImageFile, body: bytes) -> Cod:
 
 
 def _check_work(file: ImageFile, header: Header) -> None:
-    """Refuse headers that ask for more memory or time than any real image, before a decoder believes them."""
+    """Refuse headers that ask for more memory or time than any real image, before a decoder trusts them."""
     if header.tiles > 65535 or header.width * header.height * header.components > MAX_SAMPLES:
         file.corrupt(
             f"an image of {header.width} x {header.height} pixels "

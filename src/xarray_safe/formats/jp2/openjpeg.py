@@ -1,9 +1,9 @@
 """OpenJPEG by ctypes: decodes a codestream in memory, all of it or a window, without holding the GIL.
 
-imagecodecs can only decode whole codestreams; the library that it brings along can decode windows
-(``opj_set_decode_area``). Any libopenjp2 from 2.3 on will do, of a wheel or of the system. Before one is used,
-its version must be known and it must decode a small image right, so that a library whose structures differ is
-left alone.
+imagecodecs can only decode whole codestreams; the library in its wheel can decode windows
+(``opj_set_decode_area``). Any libopenjp2 from 2.3 on works, of a wheel or of the system. Before one is used,
+its version must be known and it must decode a small image correctly, so that a library with other structures is not
+used.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TRIAL_BITS = (8, 12)  # bits of the two components of the trial image
 
 
 class DecodeError(Exception):
-    """The decoder refuses the codestream, or doubts it."""
+    """The decoder rejects the codestream, or warns about it."""
 
 
 _COMPONENT_NUMBERS = ("dx", "dy", "w", "h", "x0", "y0", "prec", "bpp", "sgnd", "resno_decoded", "factor")
@@ -101,7 +101,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 
 
 class _Stream:
-    """A codestream as OpenJPEG reads it, at a position of its own, and what OpenJPEG says about it."""
+    """A codestream as OpenJPEG reads it, with a position, and the messages of OpenJPEG."""
 
     def __init__(self, codestream: bytes) -> None:
         self.codestream = codestream  # keeps the address valid
@@ -120,20 +120,20 @@ class _Stream:
         return count
 
     def skip(self, count: int, _: object) -> int:
-        """Pass over bytes, up to the end at the most."""
+        """Skip bytes, not beyond the end."""
         count = min(count, self.size - self.position)
         self.position += count
         return count
 
     def seek(self, position: int, _: object) -> int:
-        """Go to a position; 0 where there is none."""
+        """Set the position; return 0 if it is outside."""
         if not 0 <= position <= self.size:
             return 0
         self.position = position
         return 1
 
     def say(self, message: bytes, _: object) -> None:
-        """Note an error or a warning."""
+        """Add an error or a warning."""
         if len(self.messages) < MAX_MESSAGES:
             self.messages.append(message.decode("ascii", "replace").strip())
 
@@ -149,7 +149,7 @@ class OpenJpeg:
     Raises
     ------
     OSError, AttributeError, ValueError
-        It is not there, lacks a function, is of a version with other structures, or decodes wrongly.
+        It does not exist, lacks a function, is of a version with other structures, or decodes wrongly.
     """
 
     def __init__(self, path: str) -> None:
@@ -167,7 +167,7 @@ class OpenJpeg:
             self._strict.restype, self._strict.argtypes = c_int, [c_void_p, c_int]
         self._try()
 
-    def decode(self, codestream: bytes, dtype: np.dtype[Any], area: Box | None = None, halvings: int = 0) -> Pixels:
+    def decode(self, codestream: bytes, dtype: np.dtype[Any], area: Box | None = None, reduction: int = 0) -> Pixels:
         """Decode a codestream in the calling thread.
 
         Parameters
@@ -175,11 +175,11 @@ class OpenJpeg:
         codestream
             A JPEG 2000 codestream, SOC to EOC.
         dtype
-            Type of the result; the samples must fit.
+            Type of the result, which must hold the samples.
         area
-            ``x0, y0, x1, y1`` on its canvas; all of it where None.
-        halvings
-            Decode the image after so many halvings; then `area` must be None.
+            ``x0, y0, x1, y1`` on its canvas; all of it if None.
+        reduction
+            Decode the image at 1 / 2 ** reduction; then `area` must be None.
 
         Returns
         -------
@@ -206,7 +206,7 @@ class OpenJpeg:
             library.opj_set_warning_handler(codec, say, None)
             parameters = (c_uint32 * (PARAMETERS_BYTES // 4))()
             library.opj_set_default_decoder_parameters(parameters)
-            parameters[0] = halvings
+            parameters[0] = reduction
             done = library.opj_setup_decoder(codec, parameters)
             if done and self._strict is not None:
                 done = self._strict(codec, 1)
@@ -224,7 +224,7 @@ class OpenJpeg:
             library.opj_stream_destroy(source)
 
     def _try(self) -> None:
-        """Decode an image whose packets are all empty: every sample is in the middle of its range."""
+        """Decode an image whose packets are all empty: every sample must be in the middle of its range."""
         try:
             pixels = self.decode(_trial_image(), np.dtype(np.uint16), (1, 1, 4, 3))
         except DecodeError as error:
@@ -237,9 +237,9 @@ class OpenJpeg:
 def _pixels(image: _Image, dtype: np.dtype[Any]) -> Pixels:
     components = [image.comps[i] for i in range(image.numcomps)]
     if not all(component.data for component in components):
-        raise DecodeError("the decoder gives no samples")
+        raise DecodeError("the decoder returns no samples")
     if len({(component.h, component.w) for component in components}) != 1:
-        raise DecodeError("the decoder gives components of several sizes")
+        raise DecodeError("the decoder returns components of several sizes")
     pixels = np.empty((len(components), components[0].h, components[0].w), dtype)
     for plane, component in zip(pixels, components, strict=True):
         plane[...] = np.ctypeslib.as_array(component.data, plane.shape)
@@ -247,7 +247,7 @@ def _pixels(image: _Image, dtype: np.dtype[Any]) -> Pixels:
 
 
 def _trial_image() -> bytes:
-    """Make a codestream of 5 x 3 samples in two components without any coefficients."""
+    """Return a codestream of 5 x 3 samples in two components without any coefficients."""
     siz = struct.pack(">H8IH", 0, 5, 3, 0, 0, 5, 3, 0, 0, 2) + bytes(
         value for bits in TRIAL_BITS for value in (bits - 1, 1, 1)
     )
@@ -260,8 +260,8 @@ def _trial_image() -> bytes:
     return b"\xff\x4f" + segments + sot + b"\xff\x93" + packets + b"\xff\xd9"
 
 
-def _find_library() -> OpenJpeg | None:
-    """Find the library to use; None where there is none, or ``XARRAY_SAFE_OPENJPEG=off``.
+def _load() -> OpenJpeg | None:
+    """Find and load the library; None if there is none, or ``XARRAY_SAFE_OPENJPEG=off``.
 
     Raises
     ------
@@ -284,12 +284,12 @@ def _find_library() -> OpenJpeg | None:
     return None
 
 
-library: runtime.PerProcess[OpenJpeg | None] = runtime.PerProcess(_find_library)
+load_openjpeg: runtime.PerProcess[OpenJpeg | None] = runtime.PerProcess(_load)
 """The library that this process uses, if any."""
 
 
 def candidates() -> Iterator[str]:
-    """Where libopenjp2 may lie: in wheels of Python packages, then in the environment, then in the system."""
+    """Yield where libopenjp2 may be: in wheels of Python packages, then in the environment, then in the system."""
     for package, libs in (("imagecodecs", "imagecodecs.libs"), ("PIL", "pillow.libs"), ("rasterio", "rasterio.libs")):
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:

@@ -1,29 +1,30 @@
-"""Several tiles of an image that lies elsewhere: their bytes in few requests, fetched ahead of the decoder."""
+"""Several tiles of a remote image: their bytes in few requests, fetched ahead of the decoder."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
+from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, split
 from xarray_safe.formats.jp2 import codestream
-from xarray_safe.formats.jp2.index.tile_index import Index, Part
-from xarray_safe.formats.jp2.prefetch import Blocks, groups, held, read_ranges, streaming
+from xarray_safe.formats.jp2.prefetch import MAX_REQUEST, reading_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from xarray_safe.formats.jp2.header import ImageFile
-    from xarray_safe.formats.jp2.prefetch import Range
+    from xarray_safe.formats.jp2.index.tile_index import TileIndex
+    from xarray_safe.formats.jp2.tile_part import TilePart
 
 MANY = 8
-"""Unknown places of tiles from which on these are looked for together."""
+"""Number of tiles at unknown positions from which on they are searched together."""
 FEW = 4
 """Tiles whose coarse resolutions are read first, to learn how many bytes these take."""
 
 
 @contextlib.contextmanager
-def reading(file: ImageFile, index: Index, tiles: Sequence[int], halvings: int) -> Iterator[ImageFile]:
-    """Give the image as several tiles of it are best read; local ones are read as they are.
+def prefetch_tiles(file: ImageFile, index: TileIndex, tiles: Sequence[int], reduction: int) -> Iterator[ImageFile]:
+    """Context manager: the image, from which several tiles can be read in few requests; local ones as they are.
 
     Parameters
     ----------
@@ -31,65 +32,64 @@ def reading(file: ImageFile, index: Index, tiles: Sequence[int], halvings: int) 
         The image.
     tiles
         Numbers of the tiles that will be read, in their order.
-    halvings
-        At which resolution: 1 / 2 ** halvings.
+    reduction
+        At which resolution: 1 / 2 ** reduction.
     """
-    if file.files.local or index.whole or len(tiles) < 2:
+    if file.files.local or index.content or len(tiles) < 2:
         yield file
-    elif halvings and codestream.is_coarse_first(index.header):
-        yield held(file, Blocks(_coarse(file, index, tiles, halvings)))
+    elif reduction and codestream.is_coarse_first(index.header):
+        yield file.buffered(_coarse(file, index, tiles, reduction))
     else:
-        with streaming(file, _ranges(file, index, tiles)) as ahead:
+        with reading_ahead(file, _full(file, index, tiles)) as ahead:
             yield ahead
 
 
-def _ranges(file: ImageFile, index: Index, tiles: Sequence[int]) -> list[Range]:
-    """Bytes of tiles in full; of tiles in a row, the first is looked for, and the others follow it."""
-    size = file.files.size(file.name)
-    found: list[Range] = []
+def _full(file: ImageFile, index: TileIndex, tiles: Sequence[int]) -> list[ByteRange]:
+    """Return the bytes of whole tiles; of tiles in a row, only the first is searched, and the others follow it."""
+    found: list[ByteRange] = []
     run: list[int] = []
     for tile in [*sorted(tiles), -1]:
         if run and tile != run[-1] + 1:
-            found += _run(file, index, run, size)
+            found += _run(file, index, run)
             run = []
         run.append(tile)
     return found
 
 
-def _run(file: ImageFile, index: Index, run: Sequence[int], size: int) -> list[Range]:
-    stop = index.guess(run[-1] + 1)
-    if stop and len(run) > 1 and not all(map(index.knows, run)):
+def _run(file: ImageFile, index: TileIndex, run: Sequence[int]) -> list[ByteRange]:
+    stop = index.estimate(run[-1] + 1)
+    if stop and len(run) > 1 and not all(map(index.has, run)):
         start = index.parts(file, run[0])[0].start
-        step = max(1, -(-(stop - start) // max(1, (stop - start) >> 21)))
-        return [(at, min(at + step, stop)) for at in range(start, stop, step)]
-    places = [place for tile in run for place in index.parts(file, tile)]
-    return [(place.start, min(place.start + place.length + 2, size)) for place in places]
+        longest = -(-(stop - start) // max(1, (stop - start) // (MAX_REQUEST // 2)))
+        return split(ByteRange(file.name, start, stop), max(1, longest))
+    parts = [part for tile in run for part in index.parts(file, tile)]
+    return [ByteRange(file.name, part.start, min(part.stop + 2, file.size)) for part in parts]
 
 
-def _coarse(file: ImageFile, index: Index, tiles: Sequence[int], halvings: int) -> list[tuple[int, bytes]]:
-    """First bytes of tiles, as many as their coarse resolutions need."""
+def _coarse(file: ImageFile, index: TileIndex, tiles: Sequence[int], reduction: int) -> Blocks:
+    """Read the first bytes of tiles, as many as their coarse resolutions need."""
     header = index.header
-    guess = max(codestream.guessed_bytes(header, tile, halvings) for tile in tiles)
+    estimate = max(codestream.estimated_bytes(header, tile, reduction) for tile in tiles)
 
-    def need(tile: int, place: tuple[int, int], data: bytes) -> int:
-        needed = codestream.needed_bytes(file, header, tile, Part(*place), data, halvings)
-        index.needs[tile, halvings] = needed
+    def need(tile: int, part: TilePart, data: bytes) -> int:
+        needed = codestream.needed_bytes(file, header, tile, part, data, reduction)
+        index.needs[tile, reduction] = needed
         return needed
 
-    blocks: list[tuple[int, bytes]] = []
-    if sum(not index.knows(tile) for tile in tiles) > MANY:
-        blocks = index.walk(file, max(tiles), guess, need)
-    had = {start for start, _ in blocks}
-    places = {tile: index.parts(file, tile) for tile in tiles}
-    rest = [(tile, parts[0]) for tile, parts in places.items() if len(parts) == 1 and parts[0].start not in had]
+    found: list[tuple[int, bytes]] = []
+    if sum(not index.has(tile) for tile in tiles) > MANY:
+        found = index.walk(file, max(tiles), estimate, need)
+    blocks = Blocks((ByteRange(file.name, start, start + len(data)), data) for start, data in found)
+    had = {start for start, _ in found}
+    parts = {tile: index.parts(file, tile) for tile in tiles}
+    rest = [(tile, places[0]) for tile, places in parts.items() if len(places) == 1 and places[0].start not in had]
     most = 0
     for batch in (rest[:FEW], rest[FEW:]):
-        length = most + most // 8 + 64 if most else guess
-        ranges = [(place.start, place.start + min(place.length, length)) for _, place in batch]
-        joined = groups(ranges)
-        got = dict(zip(joined, read_ranges(file, joined), strict=True))
-        blocks += [(start, data) for (start, _), data in got.items()]
-        source = Blocks([(start, data) for (start, _), data in got.items()])
-        for (tile, place), (start, stop) in zip(batch, ranges, strict=True):
-            most = max(most, need(tile, place, source.take(start, stop) or b""))
+        length = most + most // 8 + 64 if most else estimate
+        ranges = [ByteRange(file.name, part.start, part.start + min(part.length, length)) for _, part in batch]
+        joined = coalesce(ranges, longest=MAX_REQUEST)
+        for block, data in zip(joined, file.files.read_many(joined), strict=True):
+            blocks.add(block, data)
+        for (tile, part), request in zip(batch, ranges, strict=True):
+            most = max(most, need(tile, part, blocks.get(request) or b""))
     return blocks

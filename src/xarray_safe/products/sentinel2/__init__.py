@@ -24,10 +24,18 @@ def _type(level: Level) -> ProductType:
         marker=marker,
         matches=lambda facts: marker in facts.top,
         names=re.compile(rf"S2[A-D]_MSI{level}_|MTD_MSI{level}\.xml"),
-        layouts={"2.5": _static(product.layout_25, level), "2.8": _static(product.layout_28, level)},
+        layouts={layout: _static(table, level) for layout, table in product.LAYOUTS.items()},
         collection=f"sentinel-2-{level.lower()}",
-        true_colour=tuple(f"/measurements/reflectance/r10m/{band}" for band in ("b04", "b03", "b02")),
+        true_colour=_true_colour("r10m"),
+        true_colour_coarse=(_true_colour("r20m"), _true_colour("r60m")),
+        example=f"S2A_MSI{level}_20250503T103701_N0511_R008_T32UNE_20250503T173316",
+        reprocessed=re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_"),
     )
+
+
+def _true_colour(group: str) -> tuple[str, ...]:
+    """Paths of red, green and blue in a group of one resolution."""
+    return tuple(f"/measurements/reflectance/{group}/{band}" for band in ("b04", "b03", "b02"))
 
 
 def _static(table: Callable[[Level], Product], level: Level) -> Callable[[Facts | None], Product]:

@@ -44,25 +44,35 @@ class AngleNames:
 
 @dataclass(frozen=True, slots=True)
 class BandNames:
-    """Labels of the `band` dimension: the bands that have angles, by number (b8a after b08)."""
+    """Labels of the `band` dimension: the bands that have angles, by number (b8a after b08).
+
+    Parameters
+    ----------
+    names
+        Labels by number.
+    dtype
+        Text, or bytes (``S3``).
+    """
+
+    names: tuple[str, ...] = BANDS
+    dtype: str = "<U3"
 
     def open(self, context: Context) -> Array:
         """Count the bands."""
-        return InMemoryArray(
-            np.array([BANDS[band] for band in _bands(context.documents.root("tile"), _where(context))], dtype="<U3")
-        )
+        bands = _bands(context.documents.root("tile"), _where(context))
+        return InMemoryArray(np.array([self.names[band] for band in bands], dtype=self.dtype))
 
 
 @dataclass(frozen=True, slots=True)
 class Detectors:
-    """Labels of the `detector` dimension: ``d02`` … as text, or their numbers."""
+    """Labels of the `detector` dimension: ``d02`` … as text or bytes, or their numbers."""
 
     dtype: str = "<U3"
 
     def open(self, context: Context) -> Array:
         """Count the detectors."""
         numbers = _detectors(context.documents.root("tile"), _where(context))
-        if np.dtype(self.dtype).kind == "U":
+        if np.dtype(self.dtype).kind in "US":
             return InMemoryArray(np.array([f"d{number:02d}" for number in numbers], dtype=self.dtype))
         return InMemoryArray(np.array(numbers, dtype=self.dtype))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from xarray_safe.model.lookups import Either, F, LookUp, X, finite, positive
+from xarray_safe.model.lookups import Either, F, LookUp, X, finite, positive, resolve
 from xarray_safe.products.sentinel2 import grids
 from xarray_safe.products.sentinel2.grids import Grid
 
@@ -181,6 +181,28 @@ def baseline(context: Context) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split("."))
     except ValueError:
         return (99, 99)
+
+
+@dataclass(frozen=True, slots=True)
+class ByPsd(LookUp):
+    """Look-up of what depends on the product specification (PSD) that the product's XML states to follow.
+
+    Parameters
+    ----------
+    psd14, psd15
+        Look-up or value for products by PSD-14 (and earlier ones), and by PSD-15; `ABSENT` leaves the key out.
+    """
+
+    psd14: object
+    psd15: object
+
+    def resolve(self, context: Context) -> object:
+        """Return the value in this product."""
+        text = str(context.value(X("product", SCHEMA, default="")))
+        return resolve(self.psd15 if "psd-15" in text else self.psd14, context)
+
+
+SCHEMA: Final = "./@{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 
 
 def atmosphere_scale(kind: Literal["AOT", "WVP"]) -> F:

@@ -50,7 +50,7 @@ class Jp2:
         image: Array | None = None
         if context.files.local:
             try:
-                image = open_image(context.files, name, overview=reduction, continuous=self.continuous)
+                image = open_image(context.files, name, reduction=reduction, continuous=self.continuous)
                 if self.take == "first" and image.shape[0] != 1:
                     raise CorruptFileError(
                         f"{context.files.url}: {name} has {image.shape[0]} components, where one must be."
@@ -83,7 +83,7 @@ class DeferredImage:
     shape: tuple[int, ...]
     tile: int
     kind: str
-    overview: int = 0
+    reduction: int = 0
     continuous: bool = True
 
     @property
@@ -98,7 +98,7 @@ class DeferredImage:
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
         """Open the image, hold it against the metadata, and decode a window."""
-        image = open_image(self.files, self.name, overview=self.overview, continuous=self.continuous)
+        image = open_image(self.files, self.name, reduction=self.reduction, continuous=self.continuous)
         if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFileError(
                 f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples instead of "

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from xarray_safe.errors import AbsentFileError
 from xarray_safe.formats.grib.fields import Grib, find, index
 from xarray_safe.model.lookups import LookUp
 from xarray_safe.model.product import Var
+from xarray_safe.products.sentinel2.descriptions import describe, with_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,16 +87,13 @@ def variables_28(level: Level) -> Iterator[Var]:
     """Give all variables in layout 2.8, coordinates included; their GRIB attributes are left out."""
     for group, quantities in QUANTITIES.items():
         for quantity in quantities:
-            attrs = {"dtype": "<f4", "long_name": quantity.long_name}
-            if quantity.units:
-                attrs["units"] = quantity.units
+            about: dict[str, Any] = {"units": quantity.units} if quantity.units else {}
             if quantity.standard_name and level == "L1C":
-                attrs["standard_name"] = quantity.standard_name
-            eopf = {**attrs, "short_name": quantity.name, "dimensions": list(GRID), "coordinates": list(GRID)}
-            raw = {**attrs, "_FillValue": np.float32(np.nan), "_eopf_attrs": eopf}
-            yield Var(f"{GROUP}/{group}/{quantity.name}", Grib(FILES[group], quantity.name), GRID, raw, optional=True)
+                about["standard_name"] = quantity.standard_name
+            attrs = with_copy(describe(GRID, quantity.name, dtype="<f4", long_name=quantity.long_name, **about))
+            yield Var(f"{GROUP}/{group}/{quantity.name}", Grib(FILES[group], quantity.name), GRID, attrs, optional=True)
         for axis, units in zip(GRID, ("degrees_north", "degrees_east"), strict=True):
-            about = {
+            attrs = {
                 "dtype": "<f4",
                 "dimensions": [axis],
                 "long_name": f"{axis}s of ECMWF grid",
@@ -104,7 +101,7 @@ def variables_28(level: Level) -> Iterator[Var]:
                 "units": units,
                 "_FillValue": np.float32(np.nan),
             }
-            yield Var(f"{GROUP}/{group}/{axis}", Grib(FILES[group], axis, "<f4"), (axis,), about, optional=True)
+            yield Var(f"{GROUP}/{group}/{axis}", Grib(FILES[group], axis, "<f4"), (axis,), attrs, optional=True)
 
 
 def variables_25() -> Iterator[Var]:
@@ -154,7 +151,7 @@ class GribAttrs(LookUp):
         if not self.variable:
             return grib.attrs
         if self.variable not in grib.fields:
-            raise AbsentFileError(f"{grib.where}: has no message of {self.variable!r}.")
+            raise grib.no_message(self.variable)
         attrs = grib.variable_attrs(self.variable)
         repeated = {key: attrs[key] for key in ("long_name", "standard_name", "units")}
         return {**repeated, "dimensions": list(GRID), "coordinates": grib.coordinates}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.model.lookups import X
 from xarray_safe.model.product import Product
-from xarray_safe.products.sentinel2 import bands, layout25, layout28, meteorology
+from xarray_safe.products.sentinel2 import bands, layout25, layout26, layout27, layout28, layout30, meteorology
 
 if TYPE_CHECKING:
     from xarray_safe.model.arrays import Context
@@ -24,15 +24,53 @@ def layout_25(level: Level) -> Product:
     )
 
 
+def layout_26(level: Level) -> Product:
+    """Tables of a level in layout 2.6."""
+    return _product(
+        level,
+        layout="2.6",
+        variables=layout26.variables(level),
+        attrs=layout26.attributes(level),
+        finalize=layout26.finish,
+    )
+
+
+def layout_27(level: Level) -> Product:
+    """Tables of a level in layout 2.7."""
+    return _product(
+        level,
+        layout="2.7",
+        variables=layout27.variables(level),
+        attrs=layout27.attributes(level),
+        finalize=layout27.finish,
+    )
+
+
 def layout_28(level: Level) -> Product:
     """Tables of a level in layout 2.8."""
     return _product(
         level,
         layout="2.8",
-        variables=(*layout28.variables(level), *meteorology.variables_28(level)),
+        variables=layout28.variables(level),
         attrs=layout28.attributes(level),
         finalize=layout28.finish,
     )
+
+
+def layout_30(level: Level) -> Product:
+    """Tables of a level in layout 3.0."""
+    return _product(
+        level,
+        layout="3.0",
+        variables=layout30.variables(level),
+        attrs=layout30.attributes(level),
+        finalize=layout30.finish,
+        data_attribute=layout30.DATA_ATTRIBUTE,
+    )
+
+
+LAYOUTS: Final = {"2.5": layout_25, "2.6": layout_26, "2.7": layout_27, "2.8": layout_28, "3.0": layout_30}
+"""Tables by layout; 2.7 and 3.0 are differences over 2.8, 2.6 over 2.7."""
 
 
 def _product(level: Level, **tables: Any) -> Product:

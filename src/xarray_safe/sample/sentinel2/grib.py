@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xarray_safe.formats.grib.eccodes import library
 from xarray_safe.sample.sentinel2.geometry import EXTENT
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from xarray_safe.sample.sentinel2.spec import Spec
 
@@ -58,48 +61,74 @@ def _message(spec: Spec, table: int, parameter: int, level: int, mean: float, sp
     """Encode one field: a forecast of midnight for the minute of sensing."""
     run = spec.start.replace(hour=0, minute=0, second=0, microsecond=0)
     minutes = (spec.strip_start - run) // timedelta(minutes=1)
+    data = pack(_field(spec, (table, parameter), mean, spread))
+    body = _product(table, parameter, level, run, minutes) + _grid(spec) + data + b"7777"
+    return b"GRIB" + (8 + len(body)).to_bytes(3) + bytes([1]) + body
+
+
+def _product(table: int, parameter: int, level: int, run: datetime, minutes: int) -> bytes:
+    """Section 1: which parameter, when, of which forecast; with ECMWF's local definition 1."""
+    century, year = divmod(run.year - 1, 100)
+    centre, process, grid, flags = 98, 128, 255, 128  # ECMWF; the grid is in section 2
+    unit, span = 0, 10  # minutes, and P1 takes two bytes
+    octets = bytes([table, centre, process, grid, flags, parameter, level, 0, 0, year + 1, *run.timetuple()[1:5]])
+    octets += bytes([unit, *minutes.to_bytes(2), span, 0, 0, 0, century + 1, 0, 0, 0]) + bytes(12)
+    definition, marsclass, forecast, stream = 1, 14, 9, 1025  # class "ei", type "fc", stream "oper"
+    octets += bytes([definition, marsclass, forecast, *stream.to_bytes(2)]) + b"0001" + bytes(3)
+    return (3 + len(octets)).to_bytes(3) + octets
+
+
+def _grid(spec: Spec) -> bytes:
+    """Section 2: a regular grid over the tile, rows from north to south, in thousandths of degrees."""
     spot = spec.place
     latitude, longitude = spot.geographic([spot.west, spot.west + EXTENT], [spot.north, spot.north - EXTENT])
     width = (longitude[1] - longitude[0]) % 360  # across the antimeridian longitudes go on beyond 180
-    keys = {
-        "table2Version": table,
-        "indicatorOfParameter": parameter,
-        "indicatorOfTypeOfLevel": level,
-        "level": 0,
-        "generatingProcessIdentifier": 128,
-        "dataDate": int(run.strftime("%Y%m%d")),
-        "dataTime": 0,
-        "unitOfTimeRange": 0,  # minutes
-        "timeRangeIndicator": 10,  # P1 takes two octets
-        "P1": minutes // 256,
-        "P2": minutes % 256,
-        "marsClass": "ei",
-        "marsType": "fc",
-        "marsStream": "oper",
-        "Ni": NODES,
-        "Nj": NODES,
-        "latitudeOfFirstGridPoint": round(latitude[0] * 1000),
-        "longitudeOfFirstGridPoint": round(longitude[0] * 1000),
-        "latitudeOfLastGridPoint": round(latitude[1] * 1000),
-        "longitudeOfLastGridPoint": round((longitude[0] + width) * 1000),
-        "iDirectionIncrement": round(width * 1000 / (NODES - 1)),
-        "jDirectionIncrement": round((latitude[0] - latitude[1]) * 1000 / (NODES - 1)),
-        "bitsPerValue": 16,
-    }
-    eccodes = library()
-    handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
-    try:
-        for key, value in keys.items():
-            eccodes.codes_set(handle, key, value)
-        eccodes.codes_set_values(handle, _field(spec, (table, parameter), mean, spread))
-        message: bytes = eccodes.codes_get_message(handle)
-    finally:
-        eccodes.codes_release(handle)
-    return message
+    corners = latitude[0], longitude[0], latitude[1], longitude[0] + width
+    places = [_signed(round(degrees * 1000), 3) for degrees in corners]
+    steps = [round(extent * 1000 / (NODES - 1)) for extent in (width, latitude[0] - latitude[1])]
+    nodes = 2 * NODES.to_bytes(2)
+    octets = bytes([0, 255, 0]) + nodes + b"".join(places[:2]) + bytes([128]) + b"".join(places[2:])
+    octets += b"".join(step.to_bytes(2) for step in steps) + bytes(5)
+    return (3 + len(octets)).to_bytes(3) + octets
+
+
+def pack(values: npt.ArrayLike) -> bytes:
+    """Encode values as section 4: simple packing in 16 bits, scaled as eccodes does it.
+
+    Parameters
+    ----------
+    values
+        Finite values that are not all the same.
+    """
+    array = np.asarray(values, np.float64).ravel()
+    reference, ibm = _ibm_below(float(array.min()))
+    exponent = int(np.frexp((array.max() - reference) / 0xFFFF)[1]) - 1
+    while int((array.max() - reference) * 2.0**-exponent + 0.5) > 0xFFFF:
+        exponent += 1
+    integers = ((array - reference) * 2.0**-exponent + 0.5).astype(">u2").tobytes()
+    unused = len(integers) + 11 & 1  # bytes, to an even length
+    header = bytes([8 * unused]) + _signed(exponent, 2) + ibm + bytes([16])
+    return (3 + len(header) + len(integers) + unused).to_bytes(3) + header + integers + bytes(unused)
+
+
+def _ibm_below(value: float) -> tuple[float, bytes]:
+    """Largest IBM single precision number that is not above a value, and its bytes."""
+    exponent = math.ceil(math.frexp(value)[1] / 4)
+    unit = 2.0 ** (4 * exponent - 24)
+    fraction = math.floor(value / unit)
+    if fraction == -1 << 24:  # rounded down to one digit more
+        unit, exponent, fraction = unit * 16, exponent + 1, -1 << 20
+    return fraction * unit, _signed(exponent + 64 << 24 | abs(fraction), 4, negative=fraction < 0)
+
+
+def _signed(value: int, size: int, *, negative: bool | None = None) -> bytes:
+    """Encode a number as sign and magnitude."""
+    sign = 1 << 8 * size - 1 if (value < 0 if negative is None else negative) else 0
+    return (sign | abs(value)).to_bytes(size)
 
 
 def _field(spec: Spec, purpose: object, mean: float, spread: float) -> list[float]:
-    """Give a smooth field of `mean` ± `spread`, rows from north to south."""
+    """Return a smooth field of `mean` ± `spread`, rows from north to south."""
     a, b, c, d = spec.random("grib", purpose).uniform(-1, 1, 4)
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, NODES)])
     field = a * x + b * y + c * np.sin(2 * x + 3 * y + d)

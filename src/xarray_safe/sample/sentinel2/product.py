@@ -14,7 +14,7 @@ from xarray_safe.sample.sentinel2 import grib, images, reports
 from xarray_safe.sample.sentinel2.datastrip_xml import datastrip_metadata
 from xarray_safe.sample.sentinel2.manifest import manifest
 from xarray_safe.sample.sentinel2.product_xml import product_metadata
-from xarray_safe.sample.sentinel2.spec import Spec
+from xarray_safe.sample.sentinel2.spec import Spec, scaled_size
 from xarray_safe.sample.sentinel2.statistics import Statistics
 from xarray_safe.sample.sentinel2.tables import BANDS, DATASTRIP_REPORTS, RESOLUTIONS, TILE_REPORTS
 from xarray_safe.sample.sentinel2.tile_xml import mask_files, mask_suffix, tile_metadata
@@ -77,7 +77,7 @@ def write(
     if scale is not None:
         if "size" in options:
             raise InvalidArgumentError("sample product: give size or scale, not both.")
-        options["size"] = round(1830 * scale) * 6
+        options["size"] = scaled_size(scale)
     spec = replace(spec or Spec(), **options)
     place, packing = Path(target), zip
     if place.suffix == ".zip":

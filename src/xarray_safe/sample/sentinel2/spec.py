@@ -264,6 +264,11 @@ class Spec:
         return [b for b in BANDS if not {"mean", f"mean/{b}"} & set(self.missing_angles)]
 
 
+def scaled_size(scale: float) -> int:
+    """Pixels of the finest images at a share of a real product's size: the nearest multiple of 6."""
+    return round(1830 * scale) * 6
+
+
 def stamp(time: datetime) -> str:
     """Write a time as in names."""
     return time.strftime("%Y%m%dT%H%M%S")

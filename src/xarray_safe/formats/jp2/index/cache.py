@@ -1,25 +1,27 @@
-"""Indexes of images that lie elsewhere, kept from one session to the next, or brought along.
+"""Tile indexes of remote images, cached from one session to the next, or supplied by a user.
 
-An index is small (about 3 kB) and takes many requests to make where an image has no table of its tiles. So it is
-kept in the user's cache folder, by the file's URL, size and checksum or ETag. ``XARRAY_SAFE_INDEX_CACHE`` names
+An index is small (about 3 kB), and finding the tiles of an image without a table of them takes many requests. So it is
+cached in the user's cache folder, by the file's URL, size and checksum or ETag. ``XARRAY_SAFE_INDEX_CACHE`` names
 another folder, or is ``off``. Supplied indexes (`xarray_safe.tile_indexes`) are known by the file's name and size;
-``XARRAY_SAFE_INDEXES`` names files of them. None is believed blindly: it has a checksum of its own, what it says
-is held against the markers in the image, and where these say otherwise, it is dropped.
+``XARRAY_SAFE_INDEXES`` names local files of them. Neither is trusted blindly: an index has a checksum of its own, what
+it says is compared with the markers in the image, and if these differ, it is discarded.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import random
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from xarray_safe.errors import MissingFileError
+from xarray_safe.formats.jp2.index.files import VERSION, Key, StoredIndex, decode
 from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
@@ -27,56 +29,15 @@ if TYPE_CHECKING:
 
     from xarray_safe.formats.jp2.header import ImageFile
 
-VERSION = 2
-MOST_FILES = 20_000
-"""Indexes kept; beyond, the oldest go."""
-Parts = dict[int, tuple[int, int]]
+MAX_FILES = 20_000
+"""Cached indexes; beyond that, the oldest are deleted."""
 
-
-class Known(NamedTuple):
-    """What an index tells of an image."""
-
-    head: bytes
-    """First bytes of the file, up to the first tile and a little further; empty where not known."""
-    first: int
-    """Position of the first tile; 0 where `head` tells."""
-    parts: Parts
-    """Start and length of each tile."""
-    given: bool = False
-    """Whether it was brought along: then nothing but name and size tells that it belongs to the file."""
-
-    @property
-    def sum(self) -> str:
-        """Checksum."""
-        content = [
-            b64encode(self.head).decode(),
-            self.first,
-            sorted((tile, *place) for tile, place in self.parts.items()),
-        ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-    def check(self, size: int, wanted: str | None = None) -> Known:
-        """Give it back if it can be of a file of so many bytes, and has the checksum that it was kept with.
-
-        Raises
-        ------
-        ValueError
-            It cannot, or has not.
-        """
-        if wanted is not None and wanted != self.sum:
-            raise ValueError("its checksum is another one")
-        for tile, (start, length) in self.parts.items():
-            if tile < 0 or start <= 0 or length <= 0 or start + length > size:
-                raise ValueError(f"tile {tile} with {length} bytes at {start} is none of a file of {size} bytes")
-        return self
-
-
-given: PerProcess[dict[tuple[str, int], Known]] = PerProcess(dict, inherited=True)
-"""Indexes that were brought along, by the last part of the file's name and its size."""
+supplied: PerProcess[dict[Key, StoredIndex]] = PerProcess(dict, inherited=True)
+"""Indexes that a user supplied."""
 
 
 def folder() -> Path | None:
-    """Folder of the kept indexes; None where they are not to be kept."""
+    """Return the folder of the cached indexes; None if they are not to be cached."""
     chosen = settings().index_cache
     if chosen == "off":
         return None
@@ -89,37 +50,55 @@ def folder() -> Path | None:
     return Path(platformdirs.user_cache_dir("xarray-safe")) / "indexes"
 
 
-def find(file: ImageFile) -> Known | None:
-    """Give what is known of an image from earlier, or was brought along."""
+def load(file: ImageFile) -> StoredIndex | None:
+    """Return the index of an image that was cached or supplied, or None."""
     home = folder()
     if home is not None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, zlib.error):
             found = json.loads(zlib.decompress((home / _name(file)).read_bytes()))
             if found["version"] == VERSION and found["key"] == list(file.files.identity(file.name)):
                 parts = {int(tile): (int(start), int(length)) for tile, start, length in found["parts"]}
-                known = Known(b64decode(found["header"]), 0, parts)
-                return known.check(file.files.size(file.name), str(found["sum"]))
-    _read_named()
-    return given().get(_given_key(file))
+                index = StoredIndex(b64decode(found["header"]), 0, parts)
+                return index.validated(file.size, str(found["sum"]))
+    _read_supplied()
+    return supplied().get(_key(file))
+
+
+def supply(path: str | os.PathLike[str]) -> int:
+    """Use the indexes of a local file; return how many.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such file.
+    CorruptFileError, InvalidArgumentError
+        As `files.decode`.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise MissingFileError(f"{os.fspath(path)}: there is no file of indexes") from error
+    return supply_bytes(data, str(Path(path)))
+
+
+def supply_bytes(data: bytes, label: str) -> int:
+    """Use the indexes of a file's bytes; return how many. See `supply`."""
+    found = decode(data, label)
+    supplied().update(found)
+    return len(found)
 
 
 def _read_files() -> None:
-    for name in settings().indexes:
-        from xarray_safe.formats.jp2.index import files as index_files
-
-        index_files.use(name)
+    for path in settings().indexes:
+        supply(path)
 
 
-_read_named: PerProcess[None] = PerProcess(_read_files, inherited=True)
+_read_supplied: PerProcess[None] = PerProcess(_read_files, inherited=True)
 """Reads the files of indexes that the environment names, once."""
 
 
-def _given_key(file: ImageFile) -> tuple[str, int]:
-    return file.name.rpartition("/")[2], file.files.size(file.name)
-
-
-def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> None:
-    """Keep an index; that it cannot be written is no error."""
+def save(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> None:
+    """Cache an index; no error if it cannot be written."""
     home = folder()
     if home is None or not head:
         return
@@ -128,7 +107,7 @@ def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> 
         "key": list(file.files.identity(file.name)),
         "header": b64encode(head).decode(),
         "parts": [[tile, *place] for tile, place in sorted(parts.items())],
-        "sum": Known(head, 0, dict(parts)).sum,
+        "sum": StoredIndex(head, 0, dict(parts)).checksum,
     }
     with contextlib.suppress(OSError):
         home.mkdir(parents=True, exist_ok=True)
@@ -141,23 +120,27 @@ def keep(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> 
 
 
 def _prune(home: Path) -> None:
-    """Drop the oldest indexes where there are too many, and what broken-off writing left behind."""
+    """Delete the oldest files if there are too many; among them are those of interrupted writes."""
     files = sorted(home.iterdir(), key=lambda path: path.stat().st_mtime)
-    for path in files[: max(0, len(files) - MOST_FILES)]:
+    for path in files[: max(0, len(files) - MAX_FILES)]:
         path.unlink(missing_ok=True)
 
 
-def forget(file: ImageFile) -> bool:
-    """Drop an image's index, which may not belong to it any more; tell whether there was one."""
-    was_given = given().pop(_given_key(file), None) is not None
+def discard(file: ImageFile) -> bool:
+    """Discard an image's index, which may belong to another file; return True if there was one."""
+    was_supplied = supplied().pop(_key(file), None) is not None
     home = folder()
     if home is not None:
         with contextlib.suppress(OSError):
             (home / _name(file)).unlink()
             return True
-    return was_given
+    return was_supplied
+
+
+def _key(file: ImageFile) -> Key:
+    return file.name.rpartition("/")[2], file.size
 
 
 def _name(file: ImageFile) -> str:
     key = "\n".join(file.files.identity(file.name))
-    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.index"
+    return f"{sha256(key.encode()).hexdigest()[:32]}.index"

@@ -1,4 +1,4 @@
-"""Files of indexes: our own, and the Parquet tables of TLM segments of the historical archive.
+"""Files of tile indexes: our own, and the Parquet tables of TLM segments of the historical archive.
 
 The latter come from https://github.com/Kayrros/sentinel-2-jp2-tlm: a row for each image, with columns ``product_id``,
 ``band_id``, ``path`` (in the store of the Copernicus Data Space) and ``index``: big-endian u64 size of the file, u64
@@ -8,134 +8,145 @@ position of the first tile, u32 length of the TLM segment, and the segment (ISO/
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
-import os
 import struct
 import zlib
 from base64 import b64decode, b64encode
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from xarray_safe.archive.open import is_remote
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError
 from xarray_safe.formats.jp2.header import TLM
-from xarray_safe.formats.jp2.index import cache
+from xarray_safe.formats.jp2.tile_part import read_tlm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from xarray_safe.formats.jp2.index.tile_index import Index
-
-KIND = "xarray-safe indexes"
-
-
-def write(target: str | os.PathLike[str], indexes: Iterable[tuple[str, int, Index]]) -> int:
-    """Write complete indexes (name and size of the file, index) to a file of our own; tell how many."""
-    entries = [_entry(name, size, index) for name, size, index in indexes]
-    with gzip.open(target, "wt", encoding="utf-8") as file:
-        json.dump({"kind": KIND, "version": cache.VERSION, "indexes": entries}, file)
-    return len(entries)
+VERSION = 2
+_KIND = "xarray-safe indexes"
 
 
-def _entry(name: str, size: int, index: Index) -> dict[str, object]:
-    parts = {tile: (place.start, place.length) for tile, place in index.known().items()}
-    known = cache.Known(index.head, index.header.tiles_start, parts)
-    return {
-        "name": name.rpartition("/")[2],
-        "size": size,
-        "head": b64encode(index.head).decode(),
-        "first": known.first,
-        "parts": sorted((tile, *place) for tile, place in parts.items()),
-        "sum": known.sum,
-    }
+class StoredIndex(NamedTuple):
+    """What a cached or supplied index knows of an image."""
+
+    head: bytes
+    """First bytes of the file, up to the first tile and a little further; empty if not known."""
+    first: int
+    """Position of the first tile; 0 if `head` shows it."""
+    parts: dict[int, tuple[int, int]]
+    """Start and length of each tile."""
+    supplied: bool = False
+    """Whether a user supplied it: then only name and size show that it belongs to the file."""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the content."""
+        content = [
+            b64encode(self.head).decode(),
+            self.first,
+            sorted((tile, *place) for tile, place in self.parts.items()),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def validated(self, size: int, checksum: str | None = None) -> StoredIndex:
+        """Return self if all tiles are within `size` bytes and the checksum matches.
+
+        Raises
+        ------
+        ValueError
+            They are not, or it does not.
+        """
+        if checksum is not None and checksum != self.checksum:
+            raise ValueError("its checksum does not match")
+        for tile, (start, length) in self.parts.items():
+            if tile < 0 or start <= 0 or length <= 0 or start + length > size:
+                raise ValueError(f"tile {tile} with {length} bytes at {start} is not in a file of {size} bytes")
+        return self
 
 
-def use(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> int:
-    """Take over the indexes of a file, local or elsewhere; tell how many.
+Key = tuple[str, int]
+"""Last part of a file's name, and its size: what a supplied index is known by."""
+
+
+def encode(indexes: Iterable[tuple[str, int, StoredIndex]]) -> bytes:
+    """Encode indexes (name and size of the image file, its index) as a file of our own."""
+    entries = [
+        {
+            "name": name.rpartition("/")[2],
+            "size": size,
+            "head": b64encode(index.head).decode(),
+            "first": index.first,
+            "parts": sorted((tile, *place) for tile, place in index.parts.items()),
+            "sum": index.checksum,
+        }
+        for name, size, index in indexes
+    ]
+    return gzip.compress(json.dumps({"kind": _KIND, "version": VERSION, "indexes": entries}).encode())
+
+
+def decode(data: bytes, label: str) -> dict[Key, StoredIndex]:
+    """Decode the indexes of a file, ours or Parquet; `label` names it in messages.
 
     Raises
     ------
-    MissingFileError, AccessDeniedError, RemoteFailedError
-        There is none, or it cannot be read.
     CorruptFileError
-        It is no file of indexes.
+        It is not a file of indexes.
     InvalidArgumentError
         It is Parquet, and pyarrow is not installed.
     """
-    data, where = _read(os.fspath(source), options or {})
-    found = dict(_parquet(data, where) if data.startswith(b"PAR1") else _own(data, where))
-    cache.given().update(found)
-    return len(found)
+    return dict(_parquet(data, label) if data.startswith(b"PAR1") else _own(data, label))
 
 
-def _read(source: str, options: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Give all bytes of a file, and how messages name it."""
-    if is_remote(source):
-        from xarray_safe.archive.remote.fetch import Fetcher, Versions
-        from xarray_safe.archive.remote.locate import store_of
-
-        place = store_of(source, options)
-        return Fetcher(place.store, Versions()).one(place.path).data, place.url
-    path = Path(source)
-    try:
-        return path.read_bytes(), str(path)
-    except OSError as error:
-        raise MissingFileError(f"{path}: there is no file of indexes") from error
-
-
-def _own(data: bytes, where: str) -> Iterator[tuple[tuple[str, int], cache.Known]]:
+def _own(data: bytes, label: str) -> Iterator[tuple[Key, StoredIndex]]:
     try:
         content = json.loads(gzip.decompress(data))
-        if content["kind"] != KIND or content["version"] != cache.VERSION:
+        if content["kind"] != _KIND or content["version"] != VERSION:
             raise ValueError("it is of another kind")
         for entry in content["indexes"]:
             size = int(entry["size"])
             parts = {int(tile): (int(first), int(length)) for tile, first, length in entry["parts"]}
-            known = cache.Known(b64decode(entry["head"]), int(entry["first"]), parts, given=True)
-            yield (str(entry["name"]), size), known.check(size, str(entry["sum"]))
+            index = StoredIndex(b64decode(entry["head"]), int(entry["first"]), parts, supplied=True)
+            yield (str(entry["name"]), size), index.validated(size, str(entry["sum"]))
     except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise CorruptFileError(f"{where} is no file of indexes ({error}); write it again") from error
+        raise CorruptFileError(f"{label} is not a file of indexes ({error}); write it again") from error
 
 
-def _parquet(data: bytes, where: str) -> Iterator[tuple[tuple[str, int], cache.Known]]:
+def _parquet(data: bytes, label: str) -> Iterator[tuple[Key, StoredIndex]]:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise InvalidArgumentError(f"{where} is Parquet: pip install pyarrow") from None
+        raise InvalidArgumentError(f"{label} is Parquet: pip install pyarrow") from None
     try:
         rows = pyarrow.parquet.read_table(io.BytesIO(data)).to_pylist()
     except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{where} cannot be read as Parquet ({error})") from error
+        raise CorruptFileError(f"{label} cannot be read as Parquet ({error}); download it again") from error
     for row in rows:
-        index = row.get("index")
-        if not isinstance(index, bytes) or not isinstance(row.get("path"), str):
-            raise CorruptFileError(f"{where} has no columns path and index; it is another table")
-        if index:  # else the image has a table of its own
-            size, known = _segment(index, f"{where}, {row['path']}")
-            yield (row["path"].rpartition("/")[2], size), known
+        segment = row.get("index")
+        if not isinstance(segment, bytes) or not isinstance(row.get("path"), str):
+            raise CorruptFileError(f"{label} does not have the columns path and index; it is another table")
+        if segment:  # else the image has a table of its own
+            size, index = _segment(segment, f"{label}, {row['path']}")
+            yield (row["path"].rpartition("/")[2], size), index
 
 
-def _segment(data: bytes, where: str) -> tuple[int, cache.Known]:
-    """Read a row's index: size of the file, and where its tiles lie."""
+def _segment(data: bytes, label: str) -> tuple[int, StoredIndex]:
+    """Decode the index of a row: size of the file, and where its tiles are."""
     try:
         size, first, length = struct.unpack_from(">QQL", data)
-        marker, _, number, kind = struct.unpack_from(">HHBB", data, 20)
+        marker, _, number = struct.unpack_from(">HHB", data, 20)
     except struct.error:
-        raise CorruptFileError(f"{where}: the index is cut short") from None
-    tile_size, part_size = (kind >> 4) & 3, 4 if kind & 0x40 else 2
-    step = tile_size + part_size
-    if marker != TLM or number or tile_size == 3 or len(data) != 20 + length or (length - 6) % step:
-        raise CorruptFileError(f"{where}: the index is no TLM segment")
+        raise CorruptFileError(f"{label}: the index is cut short; download it again") from None
+    entries = read_tlm(data[24:])
+    if marker != TLM or number or entries is None or len(data) != 20 + length:
+        raise CorruptFileError(f"{label}: the index is not a TLM segment; download it again")
     parts, position = {}, first
-    for count, at in enumerate(range(26, len(data), step)):
-        tile = int.from_bytes(data[at : at + tile_size], "big") if tile_size else count
-        part = int.from_bytes(data[at + tile_size : at + step], "big")
+    for tile, part in entries:
         if tile in parts:
-            raise CorruptFileError(f"{where}: tile {tile} has several parts, which no Sentinel-2 image has")
+            raise CorruptFileError(f"{label}: tile {tile} has several parts, which no known product has")
         parts[tile] = (position, part)
         position += part
     try:
-        return size, cache.Known(b"", first, parts, given=True).check(size)
+        return size, StoredIndex(b"", first, parts, supplied=True).validated(size)
     except ValueError as error:
-        raise CorruptFileError(f"{where}: the index makes no sense: {error}") from None
+        raise CorruptFileError(f"{label}: the index is invalid: {error}") from None

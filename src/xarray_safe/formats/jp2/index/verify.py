@@ -1,20 +1,19 @@
-"""The proof that an index that was brought along belongs to its image: the header in it is that of the file.
+"""Check that a supplied index belongs to its image: the header in it must be the file's.
 
-What an index says of places shows when tiles are read there. But a header with other numbers, as of another version
-of the product, may give other pixels without a sound. So the file's own header is read along with the first tiles, in
-the same batch of requests, and compared.
+If an index is wrong about where tiles are, that shows when they are read. But a header with other numbers, as of
+another version of the product, may silently lead to other pixels. So the file's own header is read in the same batch of
+requests as the first tiles, and compared.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xarray_safe.archive.ranges import Blocks, Buffered
 from xarray_safe.errors import CorruptFileError
 from xarray_safe.formats.jp2.header import ImageFile
-from xarray_safe.formats.jp2.prefetch import HeldFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Files, Request
 
 
-class Proof:
-    """Compares once the first bytes of a file with those that an index has; any thread may ask.
+class HeaderCheck:
+    """Compares the first bytes of a file once with those of an index; any thread may use it.
 
     Parameters
     ----------
@@ -36,14 +35,14 @@ class Proof:
         self._lock = threading.Lock()
         self._same: Future[bool] | None = None
 
-    def over(self, file: ImageFile) -> ImageFile:
-        """Give the image whose bytes are only handed out when its header is proved; itself once that is so."""
+    def guard(self, file: ImageFile) -> ImageFile:
+        """Return the image with reads that check its header; the image itself once that was successful."""
         if self._same is not None and self._same.done() and not self._same.exception() and self._same.result():
             return file
-        return ImageFile(_Proved(file.files, file.name, _Nothing(), self), file.name)
+        return ImageFile(_Checked(file.files, file.name, self), file.name)
 
     def read(self, files: Files, name: str, requests: Sequence[Request]) -> list[bytes]:
-        """Read ranges; the first who does reads the header along, others wait for what comes of it.
+        """Read ranges. The first thread also reads the header; the others wait for its result.
 
         Raises
         ------
@@ -59,7 +58,7 @@ class Proof:
             try:
                 head, *found = files.read_many([(name, 0, len(self._head)), *requests])
             except BaseException as error:
-                self._same = None  # the next one tries again
+                self._same = None  # the next thread tries again
                 same.set_exception(error)
                 raise
             same.set_result(head == self._head)
@@ -68,23 +67,13 @@ class Proof:
         return found
 
 
-class _Nothing:
-    """No bytes at hand."""
+class _Checked(Buffered):
+    """An archive of which the header of one image is checked. Nothing is buffered: all reads go through the check."""
 
-    def take(self, start: int, stop: int) -> None:
-        return
-
-
-@dataclass
-class _Proved(HeldFiles):
-    """An archive of which one file's header is to be proved."""
-
-    proof: Proof
-
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
-        """Give a range; see `Proof.read`."""
-        return self.proof.read(self.files, self.name, [(name, start, stop)])[0]
+    def __init__(self, files: Files, name: str, check: HeaderCheck) -> None:
+        super().__init__(files, Blocks())
+        self._name, self._check = name, check
 
     def read_many(self, requests: Sequence[Request]) -> list[bytes]:
-        """Give several ranges; see `Proof.read`."""
-        return self.proof.read(self.files, self.name, requests)
+        """Return several ranges; see `HeaderCheck.read`."""
+        return self._check.read(self.files, self._name, requests)

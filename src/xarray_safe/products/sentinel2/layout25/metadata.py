@@ -21,7 +21,7 @@ from xarray_safe.model.lookups import ABSENT, Either, F, LookUp, X
 from xarray_safe.products.sentinel2 import bands
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.grids import GEOCODING
-from xarray_safe.products.sentinel2.layout25.stac import PSD, by_psd, stac_discovery
+from xarray_safe.products.sentinel2.layout25.stac import stac_discovery
 from xarray_safe.products.sentinel2.layout28.metadata import ACQUISITION, whole
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _history(level: Level, *documents: str) -> list[dict[str, Any]]:
         steps.append(
             {
                 "type": f"Level-{this} Product",
-                "processor": F(by_psd, PSD, "sentinel-2 IPF", "Sentinel-2 IPF") if lower else "Sentinel-2 IPF",
+                "processor": bands.ByPsd("sentinel-2 IPF", "Sentinel-2 IPF") if lower else "Sentinel-2 IPF",
                 **unknown,
                 "organisation": "ESA",
                 "inputs": {

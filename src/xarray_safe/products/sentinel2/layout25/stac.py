@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.model.lookups import Either, F, X
 from xarray_safe.products.sentinel2 import bands as s2
-from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, RESOLUTIONS, Level
+from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, RESOLUTIONS, ByPsd, Level
 from xarray_safe.products.sentinel2.grids import GEOCODING, proj
 from xarray_safe.products.sentinel2.layout28.metadata import FOOTPRINT, INFO, ORBIT, bounding_box, points, whole
 
@@ -36,15 +36,6 @@ PIXEL_CLASSES: Final = {
     "thin cirrus": "THIN_CIRRUS",
     "snow or ice": "SNOW_ICE",
 }
-SCHEMA: Final = "./@{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
-
-
-def psd(text: str) -> int:
-    """Give the number of the product specification (PSD) that an XML file states to follow."""
-    return 15 if "psd-15" in text else 14
-
-
-PSD: Final = X("product", SCHEMA, psd, default=14)
 
 
 def stac_discovery(level: Level) -> dict[str, Any]:
@@ -172,9 +163,9 @@ def _asset(level: Level) -> dict[str, Any]:
 
 
 def _asset_band(level: Level, band: s2.Band) -> dict[str, Any]:
-    illumination: X | F = X("product", _irradiance(band), str, optional=True)
+    illumination: X | ByPsd = X("product", _irradiance(band), str, optional=True)
     if level == "L1C":
-        illumination = F(by_psd, PSD, X("product", _irradiance(band), float, optional=True), illumination)
+        illumination = ByPsd(X("product", _irradiance(band), float, optional=True), illumination)
     table = {
         "name": band.code,
         "center_wavelength": F(_nanometres, s2.spectral(band, "Wavelength/CENTRAL")),
@@ -183,13 +174,8 @@ def _asset_band(level: Level, band: s2.Band) -> dict[str, Any]:
     }
     if band.name not in ("b05", "b06", "b07", "b8a", "b09"):  # red edge and narrow infrared have no common name here
         capital = level == "L2A" and band.name == "b08"
-        table["common_name"] = F(by_psd, PSD, "NIR", "nir") if capital else band.common_name
+        table["common_name"] = ByPsd("NIR", "nir") if capital else band.common_name
     return table
-
-
-def by_psd(number: int, psd14: object, psd15: object) -> object:
-    """Give the one of two values that a product specification has."""
-    return psd14 if number == 14 else psd15
 
 
 def _nanometres(length: float) -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xarray_safe.model.lookups import Either, F, X
 from xarray_safe.products.sentinel2 import bands as s2
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
+from xarray_safe.products.sentinel2.descriptions import COPY
 from xarray_safe.products.sentinel2.grids import GEOCODING, proj
 
 if TYPE_CHECKING:
@@ -95,12 +96,17 @@ def stac_discovery(level: Level) -> dict[str, Any]:
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [f"https://stac-extensions.github.io/{name}/schema.json" for name in EXTENSIONS.split()],
+        "stac_extensions": extensions(EXTENSIONS),
         "geometry": X("manifest", FOOTPRINT, polygon, optional=True),
         "bbox": X("manifest", FOOTPRINT, bounding_box, optional=True),
         "properties": properties,
         "links": [{"rel": "self", "href": "./.zattrs.json", "type": "application/json"}],
     }
+
+
+def extensions(names: str) -> list[str]:
+    """URLs of the schemas of STAC extensions, given as names with versions, separated by blanks."""
+    return [f"https://stac-extensions.github.io/{name}/schema.json" for name in names.split()]
 
 
 def _info(path: str, convert: Callable[[str], object] | None = None) -> X:
@@ -287,11 +293,15 @@ def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
     The converter computes the checksum when all assets but that of the last variable of its mapping
     (`suaod550`) are in.
     """
-    short_names = {var.attrs["_eopf_attrs"]["short_name"]: var.path for var in variables if "_eopf_attrs" in var.attrs}  # type: ignore[index]
-    assets = {name: {"href": path, "title": name} for name, path in short_names.items()}
+    assets = assets_of({var.attrs[COPY]["short_name"]: var for var in variables if COPY in var.attrs})  # type: ignore[index]
     stac = {**attrs["stac_discovery"], "assets": assets}
     summed = {**stac, "assets": {name: asset for name, asset in assets.items() if name != "suaod550"}}
     return {**attrs, "stac_discovery": {**stac, "id": product_name(summed, attrs["other_metadata"])}}
+
+
+def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
+    """Assets of a STAC item: variables by their short names."""
+    return {name: {"href": var.path, "title": name} for name, var in variables.items()}
 
 
 def product_name(stac: Mapping[str, Any], other_metadata: Mapping[str, Any]) -> str:
@@ -299,13 +309,30 @@ def product_name(stac: Mapping[str, Any], other_metadata: Mapping[str, Any]) -> 
 
     Source: EOPF Product Structure Format Definition, product naming; `eopf.product.conveniences.get_product_id`.
     """
-    properties = stac["properties"]
+    return name_of(stac["properties"], {"stac_discovery": stac, "other_metadata": other_metadata}, digits=(4, 3))
+
+
+def name_of(properties: Mapping[str, Any], summed: Mapping[str, Any], digits: tuple[int, int]) -> str:
+    """EOPF name of a product with these properties.
+
+    Parameters
+    ----------
+    properties
+        Of the STAC item.
+    summed
+        Attributes that the checksum covers.
+    digits
+        Of the duration, and of the relative orbit.
+    """
     start, stop = (utc(properties[f"{end}_datetime"]) for end in ("start", "end"))
-    seconds = min(int((stop - start).total_seconds()), 9999)
-    text = json.dumps({"stac_discovery": stac, "other_metadata": other_metadata}, sort_keys=True)
+    seconds = min(int((stop - start).total_seconds()), 10 ** digits[0] - 1)
+    text = json.dumps(summed, sort_keys=True)
     checksum = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:3].upper()
     unit, orbit = properties["platform"][-1].upper(), properties["sat:relative_orbit"]
-    return f"{properties['product:type']}_{start:%Y%m%dT%H%M%S}_{seconds:04d}_{unit}{orbit:03d}_T{checksum}"
+    return (
+        f"{properties['product:type']}_{start:%Y%m%dT%H%M%S}_{seconds:0{digits[0]}d}_"
+        f"{unit}{orbit:0{digits[1]}d}_T{checksum}"
+    )
 
 
 def utc(text: str) -> datetime:

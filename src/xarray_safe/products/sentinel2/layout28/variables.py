@@ -22,8 +22,10 @@ from xarray_safe.products.sentinel2.angles import (
     ViewingAngles,
 )
 from xarray_safe.products.sentinel2.bands import BANDS, RESOLUTIONS, Level
+from xarray_safe.products.sentinel2.descriptions import describe, with_copy
 from xarray_safe.products.sentinel2.grids import AngleGrid, PixelCentres
 from xarray_safe.products.sentinel2.images import Jp2
+from xarray_safe.products.sentinel2.meteorology import variables_28
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,23 +45,22 @@ GEOMETRY_ORDER: Final = {"L2A": "angle y x band detector", "L1C": "detector angl
 
 
 def variables(level: Level) -> tuple[Var, ...]:
-    """All variables but meteorology, coordinates included."""
-    return (*_reflectance(level), *_atmosphere(level), *_masks(level), *_geometry(level), *_coordinates(level))
+    """All variables, coordinates included."""
+    return (
+        *_reflectance(level),
+        *_atmosphere(level),
+        *_masks(level),
+        *_geometry(level),
+        *_coordinates(level),
+        *variables_28(level),
+    )
 
 
 def described(
     dims: tuple[str, ...], short_name: str, coordinates: list[str] | None = None, **attrs: Any
 ) -> dict[str, Any]:
-    """Raw attributes of a variable from its description, `_eopf_attrs` among them.
-
-    `fill_value` of the description becomes `_FillValue` in the type of the samples; floating-point variables
-    without one have NaN.
-    """
-    dtype = np.dtype(attrs["dtype"])
-    eopf = {**attrs, "short_name": short_name, "dimensions": list(dims), "coordinates": coordinates or list(dims)}
-    fill = attrs.pop("fill_value", np.nan if dtype.kind == "f" else None)
-    raw = attrs if fill is None else {**attrs, "_FillValue": dtype.type(fill)}
-    return {**raw, "_eopf_attrs": eopf}
+    """Raw attributes of a data variable, from all that the mapping says of it."""
+    return with_copy(describe(dims, short_name, coordinates, **attrs))
 
 
 def _reflectance(level: Level) -> Iterator[Var]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from html import unescape
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.programs import missing
+import pytest
+
+from tests.servers.programs import program, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,9 @@ document.getElementById("f").onload = event => {
 </script>"""
 
 
+in_chromium = pytest.mark.skipif(not wanted("CHROMIUM"), reason="pages are drawn if XARRAY_SAFE_TEST_CHROMIUM=1")
+
+
 @dataclass(frozen=True)
 class Seen:
     """What the browser saw, and the paths that it asked the server for."""
@@ -49,9 +53,7 @@ class Seen:
 
 def look(page: Path, folder: Path) -> Seen:
     """Open a page in Chromium and measure what is on it; names that are not of this machine are not resolved."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        missing("Chromium is not there: apt install chromium")
+    chromium = program("chromium")
     (folder / "look.html").write_text(_LOOK, encoding="utf-8")
     (folder / "page.html").write_bytes(page.read_bytes())
     asked: list[str] = []
@@ -63,7 +65,7 @@ def look(page: Path, folder: Path) -> Seen:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         command = [
-            program,
+            chromium,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
+import trustme
+
 from tests.servers.background import Background, Handler
-from tests.servers.programs import missing
 
 if TYPE_CHECKING:
     import ssl
@@ -97,17 +97,15 @@ def to_the_stranger(page: Page) -> bool:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for both names, signed by itself, and its key."""
-    paths = folder / "certificate.pem", folder / "key.pem"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    try:
-        subprocess.run(
-            [*command, "-addext", names, "-out", str(paths[0]), "-keyout", str(paths[1])],
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-    except FileNotFoundError:
-        missing("openssl is not there: apt install openssl")
-    return paths
+    """Make a certificate for both names, signed by nobody known, and a file with it and its key.
+
+    Returns
+    -------
+    authority, server
+        PEM files: who signed it, and what the server holds.
+    """
+    authority, server = folder / "authority.pem", folder / "server.pem"
+    signing = trustme.CA()
+    signing.cert_pem.write_to_path(authority)
+    signing.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(server)
+    return authority, server

@@ -17,7 +17,7 @@ from xarray_safe.compare import MeasuringFailedError, compare
 from xarray_safe.compare.costs import measure
 from xarray_safe.compare.report import page
 from xarray_safe.errors import InvalidArgumentError, MissingFileError
-from xarray_safe.location import Place
+from xarray_safe.location import ProductLocation
 from xarray_safe.summary import Summary
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_costs(l2a_folder: Path, twins: dict[str, Path]) -> None:
 
 def test_measuring_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(MeasuringFailedError, match=r"gone\.SAFE"):
-        measure(Place("SAFE", str(tmp_path / "gone.SAFE")), "2.8")
+        measure(ProductLocation("SAFE", str(tmp_path / "gone.SAFE")), "2.8")
 
 
 def test_json(l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None]) -> None:

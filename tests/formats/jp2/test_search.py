@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.archive.remote.support import Shape, even, header
+from tests.formats.jp2.support import Shape, even, header
 from xarray_safe import runtime
 from xarray_safe.errors import CorruptFileError
 from xarray_safe.formats.jp2.header import ImageFile
-from xarray_safe.formats.jp2.index.search import NotPlainError, Places
-from xarray_safe.formats.jp2.index.tile_index import Index
-from xarray_safe.formats.jp2.prefetch import groups
+from xarray_safe.formats.jp2.index.search import TileSearch, UnsortedTilePartsError
+from xarray_safe.formats.jp2.index.tile_index import TileIndex
 
 LENGTHS = st.one_of(
     st.lists(st.integers(14, 3_000_000), min_size=121, max_size=121),
@@ -22,7 +21,7 @@ LENGTHS = st.one_of(
 
 
 def places(far):
-    return Places(header(10980, 1024), far.size())
+    return TileSearch(header(10980, 1024), far.size())
 
 
 def true_place(far, tile):
@@ -59,7 +58,7 @@ def test_another_band_tells_where_to_look(seed, tile):
     first, second = Shape(even(seed, 0.3)), Shape([length * 9 // 10 for length in even(seed, 0.3)])
     known = places(first)
     known.walk(ImageFile(first, "a"), 120, 5000, lambda *_: 3000)
-    wise = Places(header(10980, 1024), second.size(), known.fractions())
+    wise = TileSearch(header(10980, 1024), second.size(), known.fractions())
     assert wise.locate(ImageFile(second, "b"), tile) == true_place(second, tile)
     assert second.rounds <= 3
 
@@ -81,9 +80,9 @@ def test_an_index_goes_back_to_walking_where_tiles_are_not_in_order():
     runtime.reset()
     far = Swapped([500] * 121)
     file = ImageFile(far, "b")
-    with pytest.raises(NotPlainError):
+    with pytest.raises(UnsortedTilePartsError):
         places(far).locate(file, 1)
-    index = Index(file, header(10980, 1024))
+    index = TileIndex(file, header(10980, 1024))
     assert index.parts(file, 1)[0].start == far.starts[2]
     assert index.parts(file, 2)[0].start == far.starts[1]
     assert index.parts(file, 120)[0].start == far.starts[120]
@@ -94,11 +93,4 @@ def test_a_marker_that_lies_is_an_error():
     far.lengths[3] = 14  # leads into the middle of the tile
     file = ImageFile(far, "b")
     with pytest.raises(CorruptFileError, match="no tile-part at byte"):
-        Index(file, header(10980, 1024)).parts(file, 4)
-
-
-@given(st.lists(st.tuples(st.integers(0, 10**8), st.integers(1, 10**6)), min_size=1, max_size=50))
-def test_groups_hold_every_range(pairs):
-    ranges = [(start, start + length) for start, length in pairs]
-    found = groups(ranges)
-    assert all(any(first <= start and stop <= last for first, last in found) for start, stop in ranges)
+        TileIndex(file, header(10980, 1024)).parts(file, 4)
