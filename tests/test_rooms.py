@@ -28,8 +28,6 @@ NOT_YET = {
     ("compare.result", "compare.format"),
     ("compare.result", "compare.report"),
     ("compare.result", "compare.terminal"),
-    ("formats.jp2.index.cache", "formats.jp2.index.files"),
-    ("formats.jp2.index.files", "formats.jp2.index.tile_index"),
     ("location", "compare.expected"),
     ("location", "compare.values"),
     ("model.arrays", "model.lookups"),
