@@ -168,7 +168,7 @@ def _open(path: Path, keywords: OpenKeywords) -> tuple[dict[str, Any], str, Tree
 
 
 def _unknown(tree: Tree, group: str) -> UnknownGroupError:
-    """Error for a group that is not there, with near ones or all."""
+    """Error for an unknown group, with similar names or all."""
     known = with_ancestors({var.group for var in tree.product.variables}, "/")
     near = difflib.get_close_matches(group, known, n=3, cutoff=0.5)
     last = group.rpartition("/")[2]

@@ -102,7 +102,7 @@ def test_size(run: Run, sample: Sample, tmp_path: Path, monkeypatch: pytest.Monk
             ("SAFE", len(sample.data)),
             ("Zarr", None),
         ]
-        assert "not there Zarr" in run("size", sample.name)[1]
+        assert "not found Zarr" in run("size", sample.name)[1]
 
 
 _CALL = "import sys; from xarray_safe import cli; cli.main()"

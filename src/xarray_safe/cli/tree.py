@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from xarray import DataArray, DataTree
 
-Group = Annotated[str | None, typer.Option("--group", "-g", help="Show what lies below this group.")]
+Group = Annotated[str | None, typer.Option("--group", "-g", help="Show only this group and the groups below it.")]
 Flat = Annotated[bool, typer.Option("--flat", "-f", help="One variable a line with its path, for grep.")]
-Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Coordinates too.")]
+Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Also list coordinates.")]
 
 
 def tree(

@@ -30,7 +30,7 @@ _SHARED: Final = {
     "chunks", "mask_and_scale", "decode_times", "decode_timedelta", "use_cftime", "concat_characters", "decode_coords",
     "drop_variables",
 }  # fmt: skip
-"""What an item says of opening the Zarr and what holds for the SAFE as well, so that both open alike."""
+"""Keywords of an item for its Zarr that also apply to the SAFE, so that both open alike."""
 _ENGINES: Final = (None, "zarr", "eopf-zarr")
 _CONVERTER: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
 _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
@@ -38,7 +38,7 @@ _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
 
 @dataclass
 class _Source:
-    """One source of a product, as an item tells it."""
+    """One source of a product, as an item describes it."""
 
     kind: Kind
     url: str
@@ -72,7 +72,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     Raises
     ------
     InvalidArgumentError
-        If something is no STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
+        If something is not a STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
     """
     version = parse_version(eopf_version)
     products: dict[str, dict[Kind, list[_Source]]] = {}
@@ -95,10 +95,10 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
         dtype=str, default=endpoint, description="S3 endpoint of the Copernicus Data Space"
     )
     for product, kinds in products.items():
-        twins = kinds.get("Zarr", [])
-        layout = version or next((found for twin in twins if (found := _layout(twin))), None)
-        for source in kinds.get("SAFE", []) if twins else []:
-            source.keywords.update({key: value for key, value in twins[0].keywords.items() if key in _SHARED})
+        zarrs = kinds.get("Zarr", [])
+        layout = version or next((found for zarr in zarrs if (found := _layout(zarr))), None)
+        for source in kinds.get("SAFE", []) if zarrs else []:
+            source.keywords.update({key: value for key, value in zarrs[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():
             for number, source in enumerate(sources, 1):
                 _add(result, f"{product}_{kind.lower()}" + (f"_{number}" if number > 1 else ""), source, layout)
@@ -127,7 +127,7 @@ def _add(result: Catalog, name: str, source: _Source, layout: str | None) -> Non
 
 
 def _items(items: object) -> Iterator[dict[str, Any]]:
-    """Yield items as dicts, out of all forms in which they come."""
+    """Yield items as dicts, from all supported forms."""
     if isinstance(items, Mapping):
         if items.get("type") == "FeatureCollection":
             yield from _items(items.get("features", []))
@@ -135,7 +135,8 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
             yield dict(items)
         else:
             raise InvalidArgumentError(
-                f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}"
+                "This is neither a STAC item nor a collection of items (a GeoJSON Feature with assets): "
+                f"{_short(items)}"
             )
     elif hasattr(items, "items_as_dicts"):
         for item in items.items_as_dicts():
@@ -146,11 +147,11 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
         for item in items:
             yield from _items(item)
     else:
-        raise InvalidArgumentError(f"These are no STAC items: {_short(items)}")
+        raise InvalidArgumentError(f"These are not STAC items: {_short(items)}")
 
 
 def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
-    """Yield what an item's assets lead to: at most one SAFE and one Zarr."""
+    """Yield the sources of an item's assets: at most one SAFE and one Zarr."""
     properties = item.get("properties", {})
     about = {key: properties[key] for key in _ABOUT if properties.get(key) is not None}
     assets = [asset for asset in read_assets(item) if asset.hrefs]
@@ -165,7 +166,7 @@ def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
 
 
 def _safe(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
-    """Find the folder that the assets lie in; S3 before HTTPS, for only S3 can be read without a token of 600 s."""
+    """Find the folder of the assets; S3 before HTTPS, because only S3 can be read without a token of 600 s."""
     found: dict[str, tuple[str, Asset]] = {}
     for asset in assets:
         for href in asset.hrefs:
@@ -192,7 +193,7 @@ def _safe(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
 
 
 def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
-    """Find the store's root: the asset ``product``, else any that is a root, else the root that assets lie in."""
+    """Find the store's root: the asset ``product``, else any that is a root, else the root that contains assets."""
     roots = []
     for number, asset in enumerate(assets):
         found = re.match(r"(.+?\.zarr)(/.*)?$", asset.hrefs[0].url)
@@ -216,7 +217,7 @@ def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
 
 
 def _storage_options(item: Mapping[str, Any], asset: Asset) -> dict[str, Any]:
-    """Give the options that the xarray-assets extension carries, which Intake's own STAC reader passes over."""
+    """Return the options of the xarray-assets extension, which Intake's own STAC reader ignores."""
     common = item.get("properties", {}).get("xarray:storage_options") or {}
     return {**common, **(asset.fields.get("xarray:storage_options") or {})}
 

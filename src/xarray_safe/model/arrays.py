@@ -67,9 +67,9 @@ class Context(Protocol):
         Raises
         ------
         AbsentFileError
-            If there is none.
+            If it does not exist.
         MissingFileError
-            If there is none although the metadata name it.
+            If it does not exist although the metadata name it.
         CorruptFileError
             If there are several.
         """

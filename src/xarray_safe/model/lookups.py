@@ -58,7 +58,7 @@ class X(LookUp):
     optional
         A missing element leaves the key out instead of raising `MissingElementError`.
     default
-        The value where the element is missing or empty; one that makes no sense is an error.
+        Value if the element is missing or empty. Text that cannot be converted is an error.
     every
         Where several elements match, give the list of their values, as the converter does; else the first.
     attribute
@@ -142,7 +142,7 @@ def finite(text: str) -> float:
     """Number of a text; ValueError for infinity and NaN."""
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     return value
 
 

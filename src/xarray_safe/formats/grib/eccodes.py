@@ -1,6 +1,6 @@
 """GRIB messages through eccodes, of the extra ``[grib]``: for what `header` and `packing` do not read themselves.
 
-No message of a Sentinel-2 product at hand needs it. The library is imported at its first use (0.14 s, and 0.15 s more
+No message of a product at hand needs it. The library is imported at its first use (0.14 s, and 0.15 s more
 for its definitions). Builds of it without threads leave global state unguarded, so one lock is held around every
 message; it is also held across a fork, so that no child starts in the middle of decoding.
 """
