@@ -219,7 +219,7 @@ class CountingProxy(Program):
     def __init__(self, upstream: Program) -> None:
         port = free_port()
         path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        super().__init__([sys.executable, "-m", "servers.proxy", upstream.url, str(port)], port, path)
+        super().__init__([sys.executable, "-m", "tests.servers.proxy", upstream.url, str(port)], port, path)
 
     def __enter__(self) -> str:  # type: ignore[override]
         super().__enter__()

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from xarray_safe.access import http as web
 from xarray_safe.access.errors import AccessError, ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
+from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.errors import InvalidArgumentError, MissingFileError
 from xarray_safe.net.urls import redact_url
 
@@ -107,25 +108,22 @@ def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: st
     """
     from obstore.store import S3Store
 
-    client = options.get("client_kwargs") or {}
-    endpoint = options.get("endpoint_url") or client.get("endpoint_url")
-    key, secret, token = options.get("key"), options.get("secret"), options.get("token")
-    config: dict[str, Any] = {"virtual_hosted_style_request": False}
-    if endpoint:
-        config["endpoint"] = str(endpoint).rstrip("/")
-    config["region"] = client.get("region_name") or "us-east-1"
-    if key and secret:
-        config |= {"access_key_id": key, "secret_access_key": secret}
-        if token:
-            config["session_token"] = token
+    given = S3Options.read(options)
+    config: dict[str, Any] = {"virtual_hosted_style_request": False, "region": given.region or "us-east-1"}
+    if given.endpoint:
+        config["endpoint"] = str(given.endpoint).rstrip("/")
+    if given.key and given.secret:
+        config |= {"access_key_id": given.key, "secret_access_key": given.secret}
+        if given.token:
+            config["session_token"] = given.token
         bucket = quote(bucket, safe="")  # obstore signs the path as it sends it, and a server expects %3A there
-    elif options.get("anon"):
+    elif given.anon:
         config["skip_signature"] = True
     return S3Store(
         bucket,
         prefix=prefix,
         **config,
-        client_options=client_options(str(endpoint or ""), limits),
+        client_options=client_options(str(given.endpoint or ""), limits),
         retry_config=retry_config(limits),
     )
 

@@ -81,6 +81,37 @@ class StoreOptions:
         return bool(names & WEB_CREDENTIALS) and not names & {"key", "secret"}
 
 
+@dataclass(frozen=True)
+class S3Options:
+    """The options of s3fs that say where an object store is and who asks; for stores that s3fs does not open."""
+
+    endpoint: str | None
+    region: str | None
+    key: str | None
+    secret: str | None
+    token: str | None
+    anon: bool
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> S3Options:
+        """Read them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            ``client_kwargs`` is not a mapping.
+        """
+        client = as_dict("client_kwargs", options.get("client_kwargs"))
+        return cls(
+            endpoint=options.get("endpoint_url") or client.get("endpoint_url"),
+            region=client.get("region_name"),
+            key=options.get("key"),
+            secret=options.get("secret"),
+            token=options.get("token"),
+            anon=bool(options.get("anon")),
+        )
+
+
 def as_dict(name: str, value: object) -> dict[str, Any]:
     """Return a storage option that must be a mapping, or a list of pairs; empty if it is not given.
 

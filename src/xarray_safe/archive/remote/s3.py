@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.detect import check_count, is_product
-from xarray_safe.archive.remote.options import as_dict
+from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.archive.remote.store import (
     PASSING,
     WHOLE,
@@ -72,8 +72,7 @@ class S3Store:
     @property
     def host(self) -> str:
         """The endpoint."""
-        client = as_dict("client_kwargs", self._options.get("client_kwargs"))
-        return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
+        return f"s3 {S3Options.read(self._options).endpoint or 'default'}"
 
     def join(self, root: str, name: str) -> str:
         """Path of a file below a folder."""
