@@ -62,10 +62,10 @@ DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='thread
 TRANSPORT_START = """
 import os, resource
 url, image = sys.argv[1], sys.argv[2]
-from xarray_safe.archive.remote.locate import store_of
 from xarray_safe.archive.ranges import ByteRange
+from xarray_safe.archive.remote.connect import connect
 from xarray_safe.archive.remote.fetch import Fetcher, Versions
-place = store_of(f"{url}/{image}", {})
+place = connect(f"{url}/{image}", {})
 fetcher = Fetcher(place.store, Versions())
 size = fetcher.one(place.path, -1).version.size
 def note(work):

@@ -16,13 +16,15 @@ def pytest_report_header():
 
 
 @pytest.fixture(scope="session")
-def bucket(tmp_path_factory):
+def bucket(once):
     """Folder with the sample product as folder, zip and Zarr."""
     from xarray_safe.intake import sample
 
-    folder = tmp_path_factory.mktemp("s3") / "sample"
-    sample(folder)
-    return folder
+    def write(folder):
+        sample(folder.parent / "s3" / "sample")
+        return folder.parent / "s3" / "sample"
+
+    return once("s3 of Intake", write)
 
 
 @pytest.fixture

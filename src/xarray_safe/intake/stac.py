@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from intake.readers.entry import Catalog, DataDescription, ReaderDescription
 from intake.readers.user_parameters import SimpleUserParameter
 
+from xarray_safe.archive.stac import read_assets
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import parse_version
 from xarray_safe.intake.reader import EopfTreeReader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xarray_safe.archive.stac import Asset
     from xarray_safe.location import Kind
 
 CDSE_ENDPOINT: Final = "https://eodata.dataspace.copernicus.eu"
@@ -150,7 +154,7 @@ def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
     """Yield the sources of an item's assets: at most one SAFE and one Zarr."""
     properties = item.get("properties", {})
     about = {key: properties[key] for key in _ABOUT if properties.get(key) is not None}
-    assets = {name: asset for name, asset in item["assets"].items() if isinstance(asset.get("href"), str)}
+    assets = [asset for asset in read_assets(item) if asset.hrefs]
     safe = _safe(item, assets)
     if safe is not None:
         safe.metadata.update(about)
@@ -161,22 +165,21 @@ def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
         yield zarr
 
 
-def _safe(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
+def _safe(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
     """Find the folder of the assets; S3 before HTTPS, because only S3 can be read without a token of 600 s."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, asset in assets.items():
-        alternates = (other.get("href", "") for other in asset.get("alternate", {}).values())
-        for href in (asset["href"], *alternates):
-            inside = re.match(r"(.+?\.SAFE)/", href)
-            if inside and "/Nodes(" not in href:
-                found.setdefault(inside[1].partition("://")[0], (inside[1], name))
+    found: dict[str, tuple[str, Asset]] = {}
+    for asset in assets:
+        for href in asset.hrefs:
+            inside = re.match(r"(.+?\.SAFE)/", href.url)
+            if inside and "/Nodes(" not in href.url:
+                found.setdefault(inside[1].partition("://")[0], (inside[1], asset))
     if not found:
         return None
-    url, name = found.get("s3") or next(iter(found.values()))
+    url, asset = found.get("s3") or next(iter(found.values()))
     source = _Source("SAFE", url)
-    sizes = [asset.get("file:size") for asset in assets.values() if asset["href"].startswith(url + "/")]
-    if sizes and all(isinstance(size, int) for size in sizes):
-        source.metadata["size"] = sum(sizes)
+    sizes = [asset.size for asset in assets if asset.hrefs[0].url.startswith(url + "/")]
+    if sizes and None not in sizes:
+        source.metadata["size"] = sum(size for size in sizes if size is not None)
     if url.startswith("s3://eodata/"):
         source.storage_options = {
             **{option: f"{{env({variable})}}" for option, variable in _ENVIRONMENT.items()},
@@ -185,38 +188,38 @@ def _safe(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _
         }
         source.metadata["environment"] = dict(_ENVIRONMENT)
     else:
-        source.storage_options = _storage_options(item, assets[name])
+        source.storage_options = _storage_options(item, asset)
     return source
 
 
-def _zarr(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
+def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
     """Find the store's root: the asset ``product``, else any that is a root, else the root that contains assets."""
     roots = []
-    for name, asset in assets.items():
-        found = re.match(r"(.+?\.zarr)(/.*)?$", asset["href"])
-        engine = asset.get("xarray:open_datatree_kwargs", {}).get("engine")
+    for number, asset in enumerate(assets):
+        found = re.match(r"(.+?\.zarr)(/.*)?$", asset.hrefs[0].url)
+        engine = asset.fields.get("xarray:open_datatree_kwargs", {}).get("engine")
         if found and engine in _ENGINES:
-            roots.append((name != "product", bool((found[2] or "").strip("/")), name, found[1]))
+            roots.append((asset.key != "product", bool((found[2] or "").strip("/")), asset.key, number, found[1]))
     if not roots:
         return None
-    _, inside, name, url = min(roots)
-    asset = assets[name]
-    keywords = {} if inside else dict(asset.get("xarray:open_datatree_kwargs", {}))
+    _, inside, _, number, url = min(roots)
+    asset = assets[number]
+    keywords = {} if inside else dict(asset.fields.get("xarray:open_datatree_kwargs", {}))
     source = _Source("Zarr", url, _storage_options(item, asset))
     source.storage_options.update(keywords.get("storage_options") or {})
     source.keywords = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
     version = item.get("properties", {}).get("processing:software", {}).get("EOPF-CPM")
     if version:
         source.metadata["converter"] = str(version)
-    if isinstance(asset.get("file:size"), int) and not inside:
-        source.metadata["size"] = asset["file:size"]
+    if asset.size is not None and not inside:
+        source.metadata["size"] = asset.size
     return source
 
 
-def _storage_options(item: Mapping[str, Any], asset: Mapping[str, Any]) -> dict[str, Any]:
+def _storage_options(item: Mapping[str, Any], asset: Asset) -> dict[str, Any]:
     """Return the options of the xarray-assets extension, which Intake's own STAC reader ignores."""
     common = item.get("properties", {}).get("xarray:storage_options") or {}
-    return {**common, **(asset.get("xarray:storage_options") or {})}
+    return {**common, **(asset.fields.get("xarray:storage_options") or {})}
 
 
 def _layout(source: _Source) -> str | None:

@@ -10,6 +10,9 @@ from xarray_safe.errors import InvalidArgumentError
 NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
 """Path of a folder of OData, and of what is in it."""
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+"""Start of a URL or of a chain of fsspec's. A scheme has two letters or more: ``C:`` is a drive."""
+
 _USER = re.compile(r"(?<=://)[^/?#]*@")
 _PORTS = {"http": 80, "https": 443}
 
@@ -22,6 +25,22 @@ def bare(url: str) -> str:
 def bared(text: str) -> str:
     """Give a text on one line; URLs in it lose user, password and query, which may be a signature."""
     return " ".join(bare(word) if "://" in word else word for word in text.split())
+
+
+def is_url(text: str) -> bool:
+    """Return True if a text begins as a URL, or a chain of them, does."""
+    return URL.match(text) is not None
+
+
+def is_remote(text: str) -> bool:
+    """Return True if a text is the URL of something that is not a local file."""
+    return is_url(text) and not text.lower().startswith("file://")
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL in lower case; that of the first link of a chain; "" if it has none."""
+    found = URL.match(url)
+    return found[0].rstrip(":/").lower() if found else ""
 
 
 def is_web(path: str) -> bool:

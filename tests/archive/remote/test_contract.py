@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import fsspec
 import pytest
+from xarray_safe.archive.remote.locate import store_of
 
 from tests.archive.remote.support import SECRET, Zipped, item
 from tests.contracts.files import FilesContract
 from tests.contracts.stores import StoreContract
 from xarray_safe.archive import open_archive
 from xarray_safe.archive.remote.fsspec import RangesStore
-from xarray_safe.archive.remote.locate import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.remote.options import as_dict
 from xarray_safe.errors import AccessDeniedError, InvalidArgumentError
 from xarray_safe.net.urls import bare, origin, web_parts
 
@@ -38,7 +38,7 @@ class Login:
         rest = dict(options)
         self._trusted = _names(rest.pop("trusted_hosts", None))
         self.bearer = Bearer(rest.pop("token", None), bare(home))
-        client = mapping_of("client_kwargs", rest.pop("client_kwargs", None))
+        client = as_dict("client_kwargs", rest.pop("client_kwargs", None))
         # None of these may stay the session's own: it would take them along to wherever a redirect leads.
         self._headers = _both("headers", client, rest)
         logins = (rest.pop("auth", None), client.pop("auth", None))
@@ -162,7 +162,7 @@ def _ask(function: Callable[[str | None], object], refused: str | None, label: s
 
 def _both(name: str, client: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Take an option out of both places where it may stand; the request's counts more."""
-    return mapping_of(name, client.pop(name, None)) | mapping_of(name, request.pop(name, None))
+    return as_dict(name, client.pop(name, None)) | as_dict(name, request.pop(name, None))
 
 
 def _names(given: object) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ import asyncio
 import operator
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote.listing import check_count, is_product
+from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.store import (
     WHOLE,
     Answer,
     OfProcess,
-    Ranges,
+    RangeReader,
     TryAgain,
     Version,
     bad_option,
@@ -195,7 +195,7 @@ class RangesStore:
         The object.
     """
 
-    def __init__(self, ranges: Ranges) -> None:
+    def __init__(self, ranges: RangeReader) -> None:
         self._ranges = ranges
         self.host = f"object {ranges.url}"
 
