@@ -24,18 +24,9 @@ ROOMS = (
 imports from its own room and from those before it."""
 
 NOT_YET = {
-    ("compare.result", "compare.charts"),
-    ("compare.result", "compare.format"),
-    ("compare.result", "compare.report"),
-    ("compare.result", "compare.terminal"),
     ("formats.jp2.index.cache", "formats.jp2.index.files"),
     ("formats.jp2.index.files", "formats.jp2.index.tile_index"),
-    ("location", "compare.expected"),
-    ("location", "compare.values"),
     ("model.arrays", "model.lookups"),
-    ("quicklook", "compare"),
-    ("quicklook", "compare.format"),
-    ("quicklook", "compare.trees"),
 }
 """Imports that break the law and are about to go: importer, imported."""
 

@@ -128,8 +128,8 @@ def test_of_a_safe_nothing_is_expected() -> None:
     for converted, expected in (((False, True), True), ((True, False), False), ((False, False), False)):
         known = ExpectedDifferences("2.8", converted)
         assert bool(known.truncated_labels("/conditions/geometry/band", *labels)) is expected
-        assert bool(known.outputs("/", ours, theirs)) is expected
-        assert bool(known.itself("/", ours, theirs)[2]) is expected
+        assert bool(known.converter_outputs("/", ours, theirs)) is expected
+        assert bool(known.converter_steps("/", ours, theirs)[2]) is expected
         assert bool(ExpectedDifferences("2.5", converted).cfgrib_note(cams, "history", *notes)) is expected
 
 
