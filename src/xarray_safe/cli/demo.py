@@ -32,10 +32,10 @@ def demo(folder: Folder = Path("xarray-safe-demo"), scale: Scale = 1 / 30, show:
     from xarray_safe.sample import Spec, scaled_size
 
     spec = Spec(size=scaled_size(scale), nodata=0.05)
-    safe, twin = product(folder, spec)
-    typer.echo(f"SAFE:   {safe}\nZarr:   {twin}")
+    safe, zarr = product(folder, spec)
+    typer.echo(f"SAFE:   {safe}\nZarr:   {zarr}")
     with progress_bar() as progress:
-        found = compare(safe, twin, progress=progress)
+        found = compare(safe, zarr, progress=progress)
     report = found.to_html(folder / "report.html")
     print_rich(found)
     typer.echo(f"Report: {report}")

@@ -69,7 +69,7 @@ class BarChart:
 
 
 def charts(found: Findings) -> list[str]:
-    """Draw costs and sizes of the sources, as far as they were measured."""
+    """Draw costs and sizes of the sources, if they were measured."""
     names = side_titles(found)
     return [bars.svg(names) for bars in (*_cost_charts(found), *_size_charts(found))]
 
