@@ -40,7 +40,7 @@ class Jp2:
 
     @property
     def continuous(self) -> bool:
-        """Return True if an overview may be the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
+        """Return True if an overview is the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
         return self.take == "all" or self.dtype == "uint16"
 
     def open(self, context: Context) -> Array:

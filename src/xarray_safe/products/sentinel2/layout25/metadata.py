@@ -214,7 +214,7 @@ def _on_board(band: bands.Band) -> dict[str, Any]:
 
 
 def _band_by_code(band: bands.Band) -> dict[str, Any]:
-    """Return all metadata of a band, as the converter's code has it: under the band's EOPF name and with the width as a number."""
+    """Return all metadata of a band, as in the converter: under the band's EOPF name and with the width as a number."""
     return {**_response(band), **_on_board(band), "bandwidth": float(band.bandwidth)}
 
 
