@@ -235,7 +235,7 @@ class Grib:
 
 
 def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
-    """Name of the first file that is there; the error for the first pattern where none is."""
+    """Name of the first file that exists; the error for the first pattern if none does."""
     absent = None
     for pattern in names:
         try:
