@@ -10,7 +10,7 @@ import pytest
 
 import xarray_safe
 from xarray_safe.errors import InvalidArgumentError, UnsupportedProductError
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.product import Facts
 from xarray_safe.products import DEFAULT_LAYOUT, LAYOUTS, TYPES, identify, layout_of, looks_known
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.model.lookups import Documents
+from xarray_safe.model.documents import Documents
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Mapping
 
     from xarray_safe.archive import Archive
-    from xarray_safe.model.arrays import Context, Source
-    from xarray_safe.model.lookups import LookUp, X
+    from xarray_safe.model.arrays import Context, LookUp, Source
+    from xarray_safe.model.lookups import X
 
 
 @dataclass(frozen=True, slots=True)

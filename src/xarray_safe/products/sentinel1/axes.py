@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import numpy as np
 
 from xarray_safe.errors import MissingElementError
-from xarray_safe.model.arrays import InMemoryArray
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import InMemoryArray, LookUp
 from xarray_safe.products.sentinel1.records import Column, packed, read_column
 
 if TYPE_CHECKING:

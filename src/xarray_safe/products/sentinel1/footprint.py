@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.products.sentinel1.axes import burst_times, geometry, image_times, ranges_of, sample_ranges
 from xarray_safe.products.sentinel1.gcp import PATH, GridOf, OnGrid
 from xarray_safe.products.sentinel1.records import Column, Records

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.products.sentinel1.axes import geometry, image_times, ranges_of
 from xarray_safe.products.sentinel1.pieces import Piece
 from xarray_safe.products.sentinel1.records import Column, Records, packed, read_column

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 
 if TYPE_CHECKING:
     from lxml import etree

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import MissingElementError
-from xarray_safe.model.lookups import ABSENT, LookUp, resolve
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import ABSENT, resolve
 from xarray_safe.products.sentinel1 import stac
 from xarray_safe.products.sentinel1.footprint import BurstFootprint
 from xarray_safe.products.sentinel1.history import History

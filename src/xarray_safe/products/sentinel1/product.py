@@ -114,7 +114,7 @@ def _concerns(below: str, path: str, *, bursts: bool) -> bool:
 def parsed_ahead(facts: Facts, images: Sequence[Image]) -> Iterator[None]:
     """While this lasts, the XML files of images are at hand: a remote archive fetches all at once."""
     files = ["manifest.safe", *(name for image in images for name in image.documents)]
-    with facts.files.ahead([(name, 0, None) for name in files]):
+    with facts.files.prefetch([(name, 0, None) for name in files]):
         yield
 
 

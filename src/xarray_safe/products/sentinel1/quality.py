@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xarray_safe.model.arrays import Array, Context
-    from xarray_safe.model.lookups import Documents
+    from xarray_safe.model.documents import Documents
     from xarray_safe.products.sentinel1.names import Image
 
 CALIBRATION: Final = "calibrationVectorList/calibrationVector"

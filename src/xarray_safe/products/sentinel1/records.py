@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe.errors import MissingElementError
-from xarray_safe.model.arrays import InMemoryArray
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import InMemoryArray, LookUp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

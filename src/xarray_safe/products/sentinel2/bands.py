@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from xarray_safe.model.lookups import Either, F, LookUp, X, finite, positive, resolve
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import Either, F, X, finite, positive, resolve
 from xarray_safe.products.sentinel2 import grids
 from xarray_safe.products.sentinel2.grids import Grid
 

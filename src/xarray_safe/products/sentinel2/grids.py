@@ -14,8 +14,8 @@ from xarray_safe.crs import wkt
 from xarray_safe.errors import CorruptFileError
 from xarray_safe.formats.jp2 import open_image
 from xarray_safe.formats.jp2.georeference import georeference
-from xarray_safe.model.arrays import InMemoryArray
-from xarray_safe.model.lookups import F, LookUp, Reduction, X, finite, positive
+from xarray_safe.model.arrays import InMemoryArray, LookUp
+from xarray_safe.model.lookups import F, Reduction, X, finite, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from xarray_safe.formats.grib.fields import Grib, find, index
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.product import Var
 from xarray_safe.products.sentinel2.descriptions import describe, with_copy
 

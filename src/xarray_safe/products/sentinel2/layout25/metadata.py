@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import ABSENT, Either, F, LookUp, X
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import ABSENT, Either, F, X
 from xarray_safe.products.sentinel2 import bands
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.grids import GEOCODING
