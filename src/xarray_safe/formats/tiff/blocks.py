@@ -1,6 +1,6 @@
 """Windows of one image of a TIFF: which bytes they need, and these bytes as samples.
 
-Uncompressed strips (Sentinel-1 as ESA distributes it: one strip a row) are read as runs of rows, joined into ranges;
+Uncompressed strips (often one strip a row) are read as runs of rows, joined into ranges;
 all other blocks are read and decompressed one by one.
 """
 
