@@ -62,10 +62,10 @@ DASK = "one = band(chunks={}); note(lambda: one.mean().compute(scheduler='thread
 TRANSPORT_START = """
 import os, resource
 url, image = sys.argv[1], sys.argv[2]
-from xarray_safe.archive.remote.locate import store_of
 from xarray_safe.archive.ranges import ByteRange
+from xarray_safe.archive.remote.connect import connect
 from xarray_safe.archive.remote.fetch import Fetcher, Versions
-place = store_of(f"{url}/{image}", {})
+place = connect(f"{url}/{image}", {})
 fetcher = Fetcher(place.store, Versions())
 size = fetcher.one(place.path, -1).version.size
 def note(work):
@@ -219,7 +219,7 @@ class CountingProxy(Program):
     def __init__(self, upstream: Program) -> None:
         port = free_port()
         path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        super().__init__([sys.executable, "-m", "servers.proxy", upstream.url, str(port)], port, path)
+        super().__init__([sys.executable, "-m", "tests.servers.proxy", upstream.url, str(port)], port, path)
 
     def __enter__(self) -> str:  # type: ignore[override]
         super().__enter__()

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support import Run
 
@@ -49,6 +49,17 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         return Path(note.read_text(encoding="utf-8"))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing cached by other tests, in the process or in the user's cache folder."""
+    from xarray_safe import runtime
+
+    monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", "off")
+    runtime.reset()
+    yield
+    runtime.reset()
 
 
 def _sample(once: Once, name: str, **options: object) -> Path:

@@ -1,4 +1,4 @@
-"""``tree.safe``: what is handy on an open product, the same for trees of SAFE and of Zarr.
+"""``tree.safe``: shortcuts on an open product, the same for trees of SAFE and of Zarr.
 
 Importing this file registers the accessor with xarray, on trees and on datasets.
 """
@@ -11,7 +11,7 @@ import xarray as xr
 
 from xarray_safe.crs import wkt
 from xarray_safe.errors import InvalidArgumentError, MissingElementError
-from xarray_safe.summary import Summary, epsg_of, summary
+from xarray_safe.summary import Summary, parse_epsg, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ class SafeTree:
         """EPSG code of the product's projection, from the root; None if that does not state one."""
         item = self._tree.root.attrs.get("stac_discovery")
         facts = item.get("properties") if isinstance(item, dict) else None
-        return epsg_of(facts) if isinstance(facts, dict) else None
+        return parse_epsg(facts) if isinstance(facts, dict) else None
 
     def assign_crs(self, epsg: int | str | None = None) -> xr.DataTree:
         """Add the CRS as CF has it, so that rioxarray, odc-geo, hvplot and QGIS find it.
@@ -65,7 +65,7 @@ class SafeTree:
         MissingElementError
             The tree states no projection; one opened with ``group=`` does not.
         InvalidArgumentError
-            It is no UTM zone.
+            It is not a UTM zone.
 
         Examples
         --------
@@ -96,13 +96,13 @@ class SafeDataset:
 
     @property
     def epsg(self) -> int | None:
-        """EPSG code that the variables state (layout 2.5 does), or the root's metadata; None if there is none."""
+        """EPSG code that the variables state (layout 2.5 does), or the root's metadata; None if neither states one."""
         item = self._dataset.attrs.get("stac_discovery")
         if isinstance(item, dict):
-            return epsg_of(item.get("properties", {}))
+            return parse_epsg(item.get("properties", {}))
         for variable in self._dataset.data_vars.values():
             if "proj:epsg" in variable.attrs:
-                return epsg_of({str(key): value for key, value in variable.attrs.items()})
+                return parse_epsg({str(key): value for key, value in variable.attrs.items()})
         return None
 
     def assign_crs(self, epsg: int | str | None = None) -> xr.Dataset:
@@ -122,12 +122,12 @@ class SafeDataset:
 
 
 def with_crs(dataset: xr.Dataset, epsg: int | str) -> xr.Dataset:
-    """Add a UTM zone to a group; one without ``x`` and ``y`` is given back as it is.
+    """Add a UTM zone to a group; one without ``x`` and ``y`` is returned unchanged.
 
     Raises
     ------
     InvalidArgumentError
-        It is no UTM zone on WGS 84.
+        It is not a UTM zone on WGS 84.
     """
     attrs = grid_mapping(epsg)
     if not {"x", "y"} <= dataset.variables.keys():
@@ -147,12 +147,12 @@ def grid_mapping(epsg: int | str) -> dict[str, Any]:
     Raises
     ------
     InvalidArgumentError
-        It is no such zone.
+        It is not such a zone.
     """
-    code = epsg_of({"proj:code": epsg}) or 0
+    code = parse_epsg({"proj:code": epsg}) or 0
     zone, hemisphere = code % 100, {326: "N", 327: "S"}.get(code // 100)
     if hemisphere is None or not 1 <= zone <= 60:
-        raise InvalidArgumentError(f"EPSG {epsg!r} is no UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
+        raise InvalidArgumentError(f"EPSG {epsg!r} is not a UTM zone on WGS 84 (32601 to 32660, 32701 to 32760)")
     text = wkt(code)
     return {
         "grid_mapping_name": "transverse_mercator",

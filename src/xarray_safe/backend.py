@@ -11,6 +11,7 @@ from xarray.backends import BackendEntrypoint
 from xarray.backends.common import AbstractDataStore
 from xarray.backends.store import StoreBackendEntrypoint
 
+import xarray_safe.accessor  # noqa: F401  # registers ``tree.safe``
 from xarray_safe.archive import guess, open_archive
 from xarray_safe.errors import InvalidArgumentError, UnknownGroupError
 from xarray_safe.lazy import variable
@@ -168,7 +169,7 @@ def _open(path: Path, keywords: OpenKeywords) -> tuple[dict[str, Any], str, Tree
 
 
 def _unknown(tree: Tree, group: str) -> UnknownGroupError:
-    """Error for a group that is not there, with near ones or all."""
+    """Error for an unknown group, with similar names or all."""
     known = with_ancestors({var.group for var in tree.product.variables}, "/")
     near = difflib.get_close_matches(group, known, n=3, cutoff=0.5)
     last = group.rpartition("/")[2]

@@ -21,7 +21,7 @@ from xarray_safe.errors import (
     RemoteFailedError,
     SafeError,
 )
-from xarray_safe.net.urls import bare
+from xarray_safe.net.urls import describe_error, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ class ProductLocation:
     @property
     def label(self) -> str:
         """Path or URL for messages: without user, password and query, which may be a signature."""
-        return bare(self.url) if self.remote else self.url
+        return redact_url(self.url) if self.remote else self.url
 
     @property
     def zipped(self) -> bool:
@@ -164,7 +164,7 @@ class ProductLocation:
         return url, {"storage_options": options} if options else {}
 
     def _failed(self, error: Exception) -> SafeError:
-        why = describe_error(error)
+        why = describe_error(error, limit=None)
         if isinstance(error, FileNotFoundError):
             return MissingFileError(f"{self.label}: there is no Zarr ({why})")
         if getattr(error, "status", None) in (401, 403) or isinstance(error, PermissionError):
@@ -204,13 +204,6 @@ def locate(source: str | os.PathLike[str], storage_options: Mapping[str, Any] | 
         opened = ", ".join(product_type.title for product_type in TYPES)
         raise InvalidArgumentError(f"{url} is neither a SAFE that can be opened here ({opened}) nor a Zarr")
     return ProductLocation("SAFE", url, options)
-
-
-def describe_error(error: Exception) -> str:
-    """Kind and text of an error, in full, on one line; URLs in it lose what may be secret."""
-    from xarray_safe.archive.remote.store import words
-
-    return words(error, most=None)
 
 
 def size_text(size: int | None, unknown: str = "–") -> str:

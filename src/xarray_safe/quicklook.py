@@ -27,40 +27,40 @@ BRIGHTEST: Final = 0.3
 """Reflectance that is shown as white: land is seldom brighter, clouds are."""
 
 
-def true_colour(tree: DataTree, most: int = 360) -> bytes | None:
+def true_colour(tree: DataTree, max_size: int = 360) -> bytes | None:
     """Draw a product in true colour.
 
     Parameters
     ----------
     tree
         The product, of either source.
-    most
-        Pixels of the longer side at the most. Every n-th pixel is taken of the coarsest resolution that has enough.
+    max_size
+        Maximum pixels of the longer side. Every n-th pixel is taken of the coarsest resolution that has enough.
 
     Returns
     -------
     bytes or None
-        A PNG; None if the tree has no bands red, green and blue together. No-data is transparent.
+        A PNG; None if the tree has no red, green and blue of one resolution. No-data is transparent.
     """
     found = [images for images in map(partial(_images, tree), colour_paths()) if images]
     if not found:
         return None
-    chosen = next((images for images in reversed(found) if max(images[0].shape) >= most), found[0])
-    step = step_of(max(chosen[0].shape), most)
-    return png(colours(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
+    chosen = next((images for images in reversed(found) if max(images[0].shape) >= max_size), found[0])
+    step = stride(max(chosen[0].shape), max_size)
+    return png(to_rgba(np.stack([np.asarray(band[::step, ::step].values, np.float32) for band in chosen], -1)))
 
 
-def true_colour_of_safe(archive: Archive, most: int) -> bytes:
+def true_colour_of_safe(archive: Archive, max_size: int) -> bytes:
     """Draw a SAFE in true colour, from the low resolutions that its images hold.
 
-    The bands are read without making a tree of them: importing xarray and pandas would take longer than the picture.
+    The bands are read from the neutral tree: importing xarray and pandas would take longer than the picture.
 
     Parameters
     ----------
     archive
         The product.
-    most
-        Pixels of the longer side at the most.
+    max_size
+        Maximum pixels of the longer side.
 
     Raises
     ------
@@ -69,14 +69,14 @@ def true_colour_of_safe(archive: Archive, most: int) -> bytes:
     """
     images = _reduced(archive, _SMALLEST)
     size = max(images[0].array.shape) << _SMALLEST  # but for some pixels
-    wanted = -(-size // step_of(size, most))
+    wanted = -(-size // stride(size, max_size))
     overview = next((n for n in range(_SMALLEST, 0, -1) if -(-size // (1 << n)) >= wanted), 0)
     if overview != _SMALLEST:
         images = _reduced(archive, overview)
-    step = step_of(max(images[0].array.shape), most)
+    step = stride(max(images[0].array.shape), max_size)
     every = slice(0, None, step)
     bands = [_reflectance(image.array[_window(every, image.array.shape)], image.attrs) for image in images]
-    return png(colours(np.stack(bands, -1)))
+    return png(to_rgba(np.stack(bands, -1)))
 
 
 def _reduced(archive: Archive, reduction: int) -> list[Entry]:
@@ -94,7 +94,7 @@ def _reduced(archive: Archive, reduction: int) -> list[Entry]:
     found = [entry for entry in entries.values() if entry is not None]
     if len(found) < len(paths):
         missing = ", ".join(path for path, entry in entries.items() if entry is None)
-        raise MissingFileError(f"{archive.url}: the picture needs {missing}, which is not there.")
+        raise MissingFileError(f"{archive.url}: the picture needs {missing}, which the product lacks.")
     return found
 
 
@@ -103,15 +103,15 @@ def _window(every: slice, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 def _reflectance(counts: Pixels, attrs: Mapping[str, Any]) -> Pixels:
-    """Decode counts as CF says, and as xarray does: scale, offset, NaN where there is no data."""
+    """Decode counts by CF, as xarray does: scale, offset, NaN for no-data."""
     values = counts * np.float32(attrs.get("scale_factor", 1)) + np.float32(attrs.get("add_offset", 0))
     fill = attrs.get("_FillValue")
     return values if fill is None else np.where(counts == fill, np.float32(np.nan), values)
 
 
-def step_of(size: int, most: int) -> int:
-    """Which pixels to take of so many, so that there are no more than `most`: every n-th."""
-    return max(1, -(-size // most))
+def stride(size: int, max_size: int) -> int:
+    """Step between the pixels that are taken of `size`, so that at most `max_size` are left."""
+    return max(1, -(-size // max_size))
 
 
 def find(tree: DataTree, path: str) -> DataArray | None:
@@ -140,8 +140,8 @@ def _images(tree: DataTree, paths: tuple[str, ...]) -> list[DataArray]:
     return images if len(images) == len(paths) else []
 
 
-def colours(reflectance: Pixels) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Give reflectance (rows, columns, 3) as colours (rows, columns, 4) with an alpha; the eye's gamma is applied."""
+def to_rgba(reflectance: Pixels) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return reflectance (rows, columns, 3) as colours with alpha (rows, columns, 4), gamma corrected."""
     valid = ~np.isnan(reflectance).any(-1)
     light = np.clip(np.nan_to_num(reflectance) / BRIGHTEST, 0, 1) ** (1 / 1.6)
     rgba = np.empty((*reflectance.shape[:2], 4), np.uint8)

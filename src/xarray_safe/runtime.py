@@ -1,97 +1,116 @@
-"""The one shared state of a process: decoded tiles, image indexes, and the threads that decode.
+"""The state of a process: settings, caches, threads and locks. All of it is made at its first use and can be forgotten.
 
-All of it is bounded in bytes, guarded by locks, and forgotten in a forked child. Nothing here changes what is
-read, only how often. Settings come from the environment, read once:
-
-- ``XARRAY_SAFE_TILE_CACHE``: bytes of decoded tiles to keep, such as ``256MB``; ``0`` keeps none (default 128MB);
-- ``XARRAY_SAFE_THREADS``: threads that decode the tiles of one window (default: the processors of this process);
-- ``XARRAY_SAFE_OPENJPEG``: path of the OpenJPEG library to use, or ``off`` for none (default: search).
+A module that needs a cache declares it as `PerProcess`, which is the only kind of state there is: `reset` forgets all
+of it, and so does a forked child, which has neither the threads nor the holders of the locks that it inherits. Nothing
+here changes what is read, only how often.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import threading
 from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
-import numpy as np
-
-from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 T = TypeVar("T")
-Pixels = np.ndarray[Any, np.dtype[Any]]
 
-TILE_BYTES = 128_000_000
 INDEX_BYTES = 32_000_000
-MAX_THREADS = 16
-MAX_NOTES = 4096
-NOTHING = 1e-9
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+_READERS = 8
+_NOT_MADE = object()
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says.
+class PerProcess(Generic[T]):
+    """A value that each process makes for itself, at its first use; any thread may call.
 
     Parameters
     ----------
-    tile_bytes
-        Bytes of decoded tiles to keep; 0 keeps none.
-    threads
-        Threads that decode the tiles of one window; 1 decodes in the calling thread.
-    openjpeg
-        Path of the OpenJPEG library, ``"off"`` for none, empty to search.
+    make
+        Makes the value. While it runs, other threads that need the value wait.
+    inherited
+        Whether a forked child goes on with its parent's value: one that holds no lock, thread or handle.
     """
 
-    tile_bytes: int = TILE_BYTES
-    threads: int = 1
-    openjpeg: str = ""
+    _all: ClassVar[list[PerProcess[Any]]] = []
+
+    def __init__(self, make: Callable[[], T], *, inherited: bool = False) -> None:
+        self._make = make
+        self._inherited = inherited
+        self._value: T | object = _NOT_MADE
+        self._lock = threading.RLock()
+        self._all.append(self)
+
+    def __call__(self) -> T:
+        """Return the value; make it if there is none."""
+        value = self._value
+        if value is _NOT_MADE:
+            with self._lock:
+                if self._value is _NOT_MADE:
+                    self._value = self._make()
+                value = self._value
+        return cast("T", value)
+
+    def forget(self) -> None:
+        """Drop the value; the next call makes another."""
+        self._value = _NOT_MADE
+        self._lock = threading.RLock()
+
+    def forget_in_child(self) -> None:
+        """Drop what a forked child must not use: a lock that a thread of its parent may hold, and most values."""
+        if not self._inherited:
+            self._value = _NOT_MADE
+        self._lock = threading.RLock()
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the settings from environment variables.
-
-        Raises
-        ------
-        InvalidArgumentError
-            A variable does not say a number.
-        """
-        size = environ.get("XARRAY_SAFE_TILE_CACHE", "").strip()
-        threads = environ.get("XARRAY_SAFE_THREADS", "").strip()
-        if threads and not (threads.isdecimal() and int(threads) >= 1):
-            raise InvalidArgumentError(f"XARRAY_SAFE_THREADS is {threads!r}; give a number of threads from 1 on")
-        return cls(
-            tile_bytes=_bytes(size) if size else TILE_BYTES,
-            threads=int(threads) if threads else min(_processors(), MAX_THREADS),
-            openjpeg=environ.get("XARRAY_SAFE_OPENJPEG", "").strip(),
-        )
+    def instances(cls) -> tuple[PerProcess[Any], ...]:
+        """Return all state of this process."""
+        return tuple(cls._all)
 
 
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.lower())
-    if match is None:
-        raise InvalidArgumentError(
-            f"XARRAY_SAFE_TILE_CACHE is {text!r}; give bytes such as 256MB, or 0 to keep no tiles"
-        )
-    return int(float(match[1]) * UNITS[match[2] or ""])
+def reset() -> None:
+    """Forget all settings, caches and threads; the next use reads the environment again."""
+    for state in PerProcess.instances():
+        state.forget()
 
 
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+_fork_locks: list[threading.RLock] = []
 
 
-class Bounded(Generic[T]):
-    """Values by key, the least recently used dropped where their bytes exceed a limit; any thread may call."""
+def lock_across_forks() -> threading.RLock:
+    """Return a new lock that is held while a process forks, so that no child starts amid what the lock guards."""
+    lock = threading.RLock()
+    _fork_locks.append(lock)
+    return lock
+
+
+def _before_fork() -> None:
+    for lock in _fork_locks:
+        lock.acquire()
+
+
+def _after_fork() -> None:
+    for lock in reversed(_fork_locks):
+        lock.release()
+
+
+def _in_child() -> None:
+    _after_fork()
+    for state in PerProcess.instances():
+        state.forget_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+class LRUCache(Generic[T]):
+    """Values by key, the least recently used dropped if their bytes exceed a limit; any thread may call."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -100,11 +119,11 @@ class Bounded(Generic[T]):
         self._items: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Count the values kept."""
+        """Return the number of cached values."""
         return len(self._items)
 
     def get(self, key: Hashable) -> T | None:
-        """Give the value of a key, or None."""
+        """Return the value of a key, or None."""
         with self._lock:
             item = self._items.get(key)
             if item is None:
@@ -113,7 +132,7 @@ class Bounded(Generic[T]):
             return item[0]
 
     def put(self, key: Hashable, value: T, nbytes: int) -> None:
-        """Keep a value of so many bytes; one larger than the limit is not kept."""
+        """Cache a value of `nbytes` bytes, unless it is larger than the limit."""
         with self._lock:
             self._drop(key)
             if nbytes > self.limit:
@@ -124,7 +143,7 @@ class Bounded(Generic[T]):
                 self._drop(next(iter(self._items)))
 
     def drop(self, key: Hashable) -> None:
-        """Forget a key, where it is there."""
+        """Forget a key, if it is there."""
         with self._lock:
             self._drop(key)
 
@@ -134,203 +153,53 @@ class Bounded(Generic[T]):
             self.nbytes -= item[1]
 
 
-@dataclass
-class _Tile:
-    pixels: Pixels
-    unread: float
+settings: PerProcess[Settings] = PerProcess(lambda: Settings.from_environ(os.environ))
+"""The settings of this process."""
 
+indexes: PerProcess[LRUCache[Any]] = PerProcess(lambda: LRUCache(INDEX_BYTES))
+"""Tile indexes and GRIB headers, by file identity."""
 
-@dataclass
-class _Decoding:
-    """A tile that a thread is decoding: others wait for its pixels."""
-
-    pixels: Future[Pixels]
-    unread: float
-
-
-class Tiles:
-    """Decoded tiles, kept only while a part of them has not been read yet.
-
-    Whole tiles that are asked for whole are not kept: whoever reads along the tiles needs each once. A window
-    inside a tile is decoded alone, until the windows of that tile have cost nearly as much as all of it would;
-    then it is decoded whole and kept until as many pixels as it has were read from it.
-
-    Parameters
-    ----------
-    limit
-        Bytes of pixels to keep; 0 keeps none.
-    """
-
-    LARGE = 0.25
-    """Share of a tile from which on all of it is decoded: most of its other pixels will be read soon."""
-    COST = 0.6
-    """What decoding a window costs is about its share to this power (measured on tiles of 1024 pixels)."""
-    ENOUGH = 0.6
-    """Cost of a tile's windows, in units of decoding all of it, beyond which all of it is decoded."""
-
-    def __init__(self, limit: int) -> None:
-        self._kept: Bounded[_Tile] = Bounded(limit)
-        self._lock = threading.Lock()
-        self._spent: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
-        self._running: dict[Hashable, _Decoding] = {}
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of pixels kept now."""
-        return self._kept.nbytes
-
-    def window(
-        self, key: Hashable, share: float, nbytes: int, whole: Callable[[], Pixels], part: Callable[[], Pixels]
-    ) -> tuple[Pixels, bool]:
-        """Give a tile, or a window of it, whichever is cheaper.
-
-        Parameters
-        ----------
-        key
-            Names the tile.
-        share
-            The window's share of the tile's pixels, above 0, at most 1.
-        nbytes
-            Bytes of the tile.
-        whole, part
-            Decode all of the tile, or the window only.
-
-        Returns
-        -------
-        pixels, is_whole
-            Read-only where they are a whole tile's: others may share them.
-        """
-        with self._lock:
-            tile = self._kept.get(key)
-            if tile is not None:
-                tile.unread -= share
-                if tile.unread <= NOTHING:
-                    self._kept.drop(key)
-                return tile.pixels, True
-            running = self._running.get(key)
-            if running is not None:
-                running.unread -= share
-            else:
-                unread = self._left_unread(key, share, nbytes)
-                if unread is not None:
-                    mine = self._running[key] = _Decoding(Future(), unread)
-        if running is not None:
-            return running.pixels.result(), True
-        if unread is not None:
-            return self._decode(key, whole, mine), True
-        return part(), False
-
-    def _decode(self, key: Hashable, whole: Callable[[], Pixels], mine: _Decoding) -> Pixels:
-        try:
-            pixels = whole()
-            pixels.flags.writeable = False
-        except BaseException as error:
-            with self._lock:
-                del self._running[key]
-            mine.pixels.set_exception(error)
-            raise
-        with self._lock:
-            del self._running[key]
-            if mine.unread > NOTHING:
-                self._kept.put(key, _Tile(pixels, mine.unread), pixels.nbytes)
-        mine.pixels.set_result(pixels)
-        return pixels
-
-    def _left_unread(self, key: Hashable, share: float, nbytes: int) -> float | None:
-        """Decide whether to decode all of a tile: its share that is left unread then, None for the window only."""
-        if share == 1:
-            return 0.0
-        if nbytes > self._kept.limit:
-            return None
-        cost, read = self._spent.pop(key, (0.0, 0.0))
-        cost, read = cost + share**self.COST, read + share
-        if share >= self.LARGE or cost > self.ENOUGH:
-            return 1 - read
-        self._spent[key] = cost, read
-        while len(self._spent) > MAX_NOTES:
-            self._spent.popitem(last=False)
-        return None
-
-
-@dataclass
-class _State:
-    settings: Settings
-    tiles: Tiles
-    indexes: Bounded[Any]
-    lock: threading.Lock
-    opening: tuple[threading.Lock, ...]
-    pool: ThreadPoolExecutor | None = None
-
-
-def _fresh() -> _State:
-    settings = Settings.of(os.environ)
-    opening = tuple(threading.Lock() for _ in range(64))
-    return _State(settings, Tiles(settings.tile_bytes), Bounded(INDEX_BYTES), threading.Lock(), opening)
-
-
-_state: _State | None = None
-_state_lock = threading.Lock()
-
-
-def _now() -> _State:
-    global _state
-    state = _state
-    if state is None:
-        with _state_lock:
-            if _state is None:
-                _state = _fresh()
-            state = _state
-    return state
-
-
-def reset() -> None:
-    """Forget all tiles, indexes, threads and settings; the next use reads the environment again."""
-    global _state, _state_lock
-    _state, _state_lock = None, threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    # A child has neither the threads nor the holders of the locks that it inherits.
-    os.register_at_fork(after_in_child=reset)
-
-
-def settings() -> Settings:
-    """Give the settings of this process."""
-    return _now().settings
-
-
-def tiles() -> Tiles:
-    """Give the decoded tiles of this process."""
-    return _now().tiles
-
-
-def indexes() -> Bounded[Any]:
-    """Give the image indexes of this process, by file identity."""
-    return _now().indexes
+_index_locks: PerProcess[tuple[threading.Lock, ...]] = PerProcess(lambda: tuple(threading.Lock() for _ in range(64)))
 
 
 def opening(key: Hashable) -> threading.Lock:
-    """Give the lock under which the index of a key is made, so that one thread makes it; some keys share one."""
-    locks = _now().opening
+    """Return the lock under which the index of a key is made, so that one thread makes it; some keys share one."""
+    locks = _index_locks()
     return locks[hash(key) % len(locks)]
 
 
-def run(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run independent tasks, side by side where nobody above does so already.
+readers: PerProcess[ThreadPoolExecutor] = PerProcess(
+    lambda: ThreadPoolExecutor(_READERS, thread_name_prefix="xarray-safe-read")
+)
+"""Threads that wait for bytes; the connections of each server are limited separately."""
 
-    Only the main thread of a main process spreads its tasks over the pool: a thread of dask's, of the pool
-    itself or of a server has sisters that keep the processors busy.
 
-    Raises
-    ------
-    Exception
-        The first failing task's own error, after all running tasks have ended.
-    """
-    if len(tasks) < 2 or settings().threads < 2 or not _alone():
-        for task in tasks:
-            task()
-        return
-    futures = [_pool().submit(task) for task in tasks]
+class Crew:
+    """Threads that decode, for one caller at a time."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="xarray-safe") if threads > 1 else None
+        self._lock = threading.Lock()
+        self._callers = 0
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Run independent tasks; see `run`."""
+        with self._lock:
+            alone = self._callers == 0
+            self._callers += 1
+        try:
+            if self._pool and alone and len(tasks) > 1 and multiprocessing.parent_process() is None:
+                _run_in(self._pool, tasks)
+            else:
+                for task in tasks:
+                    task()
+        finally:
+            with self._lock:
+                self._callers -= 1
+
+
+def _run_in(pool: ThreadPoolExecutor, tasks: Sequence[Callable[[], None]]) -> None:
+    futures = [pool.submit(task) for task in tasks]
     try:
         for future in futures:
             future.result()
@@ -340,15 +209,19 @@ def run(tasks: Sequence[Callable[[], None]]) -> None:
         wait(futures)
 
 
-def _alone() -> bool:
-    """Tell whether this thread may spread work: not one of a pool, nor in a worker process, which others fill."""
-    pooled = ("ThreadPoolExecutor", "Dask", "dask", "xarray-safe")
-    return multiprocessing.parent_process() is None and not threading.current_thread().name.startswith(pooled)
+_crew: PerProcess[Crew] = PerProcess(lambda: Crew(settings().threads))
 
 
-def _pool() -> ThreadPoolExecutor:
-    state = _now()
-    with state.lock:
-        if state.pool is None:
-            state.pool = ThreadPoolExecutor(state.settings.threads, thread_name_prefix="xarray-safe")
-        return state.pool
+def run(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run independent tasks, in parallel unless this process does so already.
+
+    The first caller spreads its tasks over the threads. Whoever calls meanwhile, be it a thread of dask's, of any other
+    pool, of a server, or one of these threads itself, runs its own: the processors are busy, and more threads than
+    processors only cost. Worker processes, of which there are others, do not spread theirs at all.
+
+    Raises
+    ------
+    Exception
+        The first failing task's own error, after all running tasks have ended.
+    """
+    _crew().run(tasks)

@@ -27,7 +27,7 @@ TITLES = {
     "sensing": "Sensing time",
     "cloud_cover": "Cloud cover (%)",
 }
-"""What people call the fields."""
+"""Titles of the fields."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,16 @@ class Summary:
     cloud_cover: float | None = None
 
     def to_dict(self) -> dict[str, str | int | float | None]:
-        """Give the fields by name; goes into JSON."""
+        """Return the fields by name; for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """Give a line for each field."""
+        """Return a line for each field."""
         width = max(map(len, TITLES.values()))
         return "\n".join(f"{TITLES[key]:<{width}}  {text(value)}" for key, value in self.to_dict().items())
 
     def _repr_html_(self) -> str:
-        """Give a small table for notebooks."""
+        """Return a small table for notebooks."""
         rows = "".join(
             f"<tr><th style='text-align:left'>{TITLES[key]}</th>"
             f"<td style='text-align:left'>{escape(text(value))}</td></tr>"
@@ -110,7 +110,7 @@ def summary(tree: DataTree | Dataset) -> Summary:
     item = tree.attrs.get("stac_discovery")
     if not isinstance(item, dict) or not isinstance(item.get("properties"), dict):
         raise MissingElementError(
-            "the tree has no stac_discovery with properties at its root: it is no EOPF product, or not its root"
+            "the tree has no stac_discovery with properties at its root: it is not an EOPF product, or not its root"
         )
     facts = item["properties"]
     name = item.get("id")
@@ -121,7 +121,7 @@ def summary(tree: DataTree | Dataset) -> Summary:
         type=_str(facts, "product:type"),
         instrument=_instrument(facts),
         mode=_str(facts, "eopf:instrument_mode"),
-        epsg=epsg_of(facts),
+        epsg=parse_epsg(facts),
         created=_time(facts.get("created")),
         sensing=_time(facts.get("start_datetime") or facts.get("datetime")),
         cloud_cover=_float(facts.get("eo:cloud_cover")),
@@ -129,11 +129,11 @@ def summary(tree: DataTree | Dataset) -> Summary:
 
 
 def text(value: object) -> str:
-    """Value of a field for people."""
+    """Value of a field as text."""
     return "–" if value is None else str(value)
 
 
-def epsg_of(facts: Mapping[str, object]) -> int | None:
+def parse_epsg(facts: Mapping[str, object]) -> int | None:
     """EPSG code of STAC properties: ``proj:code`` (STAC 1.1) or ``proj:epsg``."""
     code = facts.get("proj:code", facts.get("proj:epsg"))
     digits = str(code).upper().removeprefix("EPSG:")
@@ -157,7 +157,7 @@ def _float(value: object) -> float | None:
 
 
 def _time(value: object) -> str | None:
-    """Put a time as ISO 8601 in UTC, without a fraction of zeros; what is no time stays as it is."""
+    """Return a time as ISO 8601 in UTC, without a fraction of zeros; other text stays as it is."""
     if value is None:
         return None
     try:

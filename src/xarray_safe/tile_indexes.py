@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive import open_archive
-from xarray_safe.archive.open import is_remote
 from xarray_safe.formats.jp2.header import ImageFile
 from xarray_safe.formats.jp2.index import cache
 from xarray_safe.formats.jp2.index.files import StoredIndex, encode
 from xarray_safe.formats.jp2.index.tile_index import open_index
+from xarray_safe.net.urls import is_remote
 
 if TYPE_CHECKING:
     from xarray_safe.archive import Archive
@@ -87,8 +87,8 @@ def use(source: str | os.PathLike[str], *, storage_options: dict[str, Any] | Non
     path = os.fspath(source)
     if not is_remote(path):
         return cache.supply(path)
+    from xarray_safe.archive.remote.connect import connect
     from xarray_safe.archive.remote.fetch import Fetcher, Versions
-    from xarray_safe.archive.remote.locate import store_of
 
-    place = store_of(path, storage_options or {})
+    place = connect(path, storage_options or {})
     return cache.supply_bytes(Fetcher(place.store, Versions()).one(place.path).data, place.url)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.access.support import PASSWORD, USER, Sample, collection, item
 from tests.servers.programs import rustac
+from xarray_safe import runtime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,13 +97,14 @@ def test_size(run: Run, sample: Sample, tmp_path: Path, monkeypatch: pytest.Monk
         assert run("size", sample.name)[0] == 1  # the twin's item names no Zarr
     with rustac(tmp_path, [collection("sentinel-2-l2a")], []) as server:
         monkeypatch.setenv("XARRAY_SAFE_EOPF_STAC", server.url)
+        runtime.reset()
         status, out, _ = run("size", sample.name, "--json")
         assert status == 0
         assert [(entry["format"], entry["bytes"]) for entry in json.loads(out)] == [
             ("SAFE", len(sample.data)),
             ("Zarr", None),
         ]
-        assert "not there Zarr" in run("size", sample.name)[1]
+        assert "not found Zarr" in run("size", sample.name)[1]
 
 
 _CALL = "import sys; from xarray_safe import cli; cli.main()"

@@ -375,7 +375,7 @@ def test_secrets_are_nowhere_to_be_seen(
         time.sleep(0.3)
     path = client.download(cdse.products[0].name, tmp_path / "data", progress=True)
     said += [client, vars(client), client._session, vars(client._session), client.storage_options()]
-    said += [str(client.storage_options()), client._session._given.find(), client._session._token, path]
+    said += [str(client.storage_options()), client._session._source.find(), client._session._token, path]
     refused = connect(password=PASSWORD + "?", keep_token=False)
     for wrong in (lambda: refused.login(), lambda: get(client, "http://127.0.0.1:1/private")):
         with pytest.raises(Exception, match=r"refuses|cannot be reached") as caught:

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from xarray_safe.compare import compare
-from xarray_safe.compare.expected import ITSELF, OUTPUTS, WHEN, Known
+from xarray_safe.compare.expected import ITSELF, OUTPUTS, WHEN, ExpectedDifferences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,11 +126,11 @@ def test_of_a_safe_nothing_is_expected() -> None:
     notes = ("GRIB to CDM+CF as cfgrib does it", _note("AUX_CAMSFO"))
     cams = "/conditions/meteorology/cams"
     for converted, expected in (((False, True), True), ((True, False), False), ((False, False), False)):
-        known = Known("2.8", converted)
-        assert bool(known.cut_labels("/conditions/geometry/band", *labels)) is expected
-        assert bool(known.outputs("/", ours, theirs)) is expected
-        assert bool(known.itself("/", ours, theirs)[2]) is expected
-        assert bool(Known("2.5", converted).note(cams, "history", *notes)) is expected
+        known = ExpectedDifferences("2.8", converted)
+        assert bool(known.truncated_labels("/conditions/geometry/band", *labels)) is expected
+        assert bool(known.converter_outputs("/", ours, theirs)) is expected
+        assert bool(known.converter_steps("/", ours, theirs)[2]) is expected
+        assert bool(ExpectedDifferences("2.5", converted).cfgrib_note(cams, "history", *notes)) is expected
 
 
 def _note(file: str, when: str = "2025-10-08T14:44") -> str:
@@ -155,5 +155,5 @@ def _note(file: str, when: str = "2025-10-08T14:44") -> str:
 )
 def test_notes_of_cfgrib(path: str, layout: str, note: str, expected: bool) -> None:
     ours = "GRIB to CDM+CF as cfgrib does it"
-    assert Known(layout).note(path, "history", ours, note) == (WHEN if expected else "")
-    assert Known(layout).note(path, "title", ours, note) == ""
+    assert ExpectedDifferences(layout).cfgrib_note(path, "history", ours, note) == (WHEN if expected else "")
+    assert ExpectedDifferences(layout).cfgrib_note(path, "title", ours, note) == ""

@@ -20,8 +20,8 @@ _FSSPEC = "import fsspec; data = fsspec.filesystem('http').cat_file(sys.argv[1])
 _FILE = "data = open(sys.argv[2], 'rb').read()"
 _RUN = """
 import sys
-from xarray_safe.compare.usage import Meter
-meter = Meter()
+from xarray_safe.compare.usage import UsageMeter
+meter = UsageMeter()
 {imports}
 meter.start()
 {get}

@@ -54,7 +54,7 @@ def test_blocks_make_no_difference(data: st.DataObject, shape: tuple[int, ...]) 
     sides = [Variable(DIMS[: len(shape)], side) for side in (u, v)]
     whole = differ(*sides)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(values, "blocks", partial(blocks, most=data.draw(st.integers(1, 200))))
+        patch.setattr(values, "blocks", partial(blocks, size=data.draw(st.integers(1, 200))))
         parts = differ(*sides)
     assert parts == whole
     if whole is not None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.net.trust import Hosts
+from xarray_safe.net.trust import HostAllowList
 
-REAL = Hosts(("https://*.dataspace.copernicus.eu",))
+REAL = HostAllowList(("https://*.dataspace.copernicus.eu",))
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ REAL = Hosts(("https://*.dataspace.copernicus.eu",))
     ],
 )
 def test_allowed(url: str) -> None:
-    assert REAL.allow(url)
+    assert REAL.allows(url)
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_allowed(url: str) -> None:
     ],
 )
 def test_not_allowed(url: str) -> None:
-    assert not REAL.allow(url)
+    assert not REAL.allows(url)
 
 
 @given(st.text("abc.:/\\@#?[]%\t ", max_size=25), st.sampled_from(["", "https://", "https:/", "https://x@"]))
 def test_only_hosts_on_the_list_are_allowed(text: str, start: str) -> None:
     url = f"{start}{text}.dataspace.copernicus.eu"
-    if REAL.allow(url):
+    if REAL.allows(url):
         assert (urlsplit(url).hostname or "").endswith(".dataspace.copernicus.eu")
         assert "@" not in urlsplit(url).netloc
 
@@ -63,4 +63,4 @@ def test_only_hosts_on_the_list_are_allowed(text: str, start: str) -> None:
 @pytest.mark.parametrize("origin", ["http://example.org", "http://*.copernicus.eu", "example.org", "ftp://127.0.0.1"])
 def test_a_list_cannot_have_open_hosts(origin: str) -> None:
     with pytest.raises(InvalidArgumentError, match="https only"):
-        Hosts((origin,))
+        HostAllowList((origin,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 import xarray_safe
 from xarray_safe.errors import InvalidArgumentError, UnsupportedProductError
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.product import Facts
 from xarray_safe.products import DEFAULT_LAYOUT, LAYOUTS, TYPES, identify, layout_of, looks_known
 
@@ -132,67 +131,12 @@ def test_known_names():
     assert not any(looks_known(name) for name in ("MTD_MSIL1B.xml", "S1A_IW_GRDH_1SDV", "S3A_OL_1_EFR", "xS2A_MSIL2A_"))
 
 
-# --- rooms ------------------------------------------------------------------------------------------------------------
-
-ROOMS = {
-    "errors": 0,
-    "mapping": 1,
-    "cache": 2,
-    "archive": 2,
-    "metadata": 3,
-    "sources": 4,
-    "products": 5,
-    "build": 6,
-    "backend": 7,
-}
-"""Level of each room of the core: a module imports from its own level's room and from those below only."""
+# --- weight -----------------------------------------------------------------------------------------------------------
 
 HEAVY = {
     "cfgrib", "dask", "distributed", "eccodes", "fsspec", "gribapi", "imagecodecs", "intake", "netCDF4", "pandas",
     "rasterio", "requests", "scipy", "zarr",
 }  # fmt: skip
-
-
-def modules(room):
-    file = SOURCES / f"{room}.py"
-    return [file] if file.exists() else sorted((SOURCES / room).rglob("*.py"))
-
-
-def imports(path):
-    """Modules that a file imports, in functions and for type checking too: name, whether at its top."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = ["xarray_safe", *path.relative_to(SOURCES).with_suffix("").parts][:-1]
-    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node in top) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) + 1 - node.level]) if node.level else ""
-            name = ".".join(part for part in (base, node.module) if part)
-            yield from (
-                (f"{name}.{alias.name}" if name == "xarray_safe" else name, node in top) for alias in node.names
-            )
-
-
-def room_of(name):
-    parts = name.split(".")
-    return parts[1] if parts[0] == "xarray_safe" and len(parts) > 1 else None
-
-
-TYPES_ONLY = {("mapping", "metadata")}
-"""`mapping` names in its annotations what it does not use."""
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_go_down_only(room):
-    assert modules(room)
-    for path in modules(room):
-        for name, at_run_time in imports(path):
-            other = room_of(name)
-            if other in (None, room, "__version__") or (not at_run_time and (room, other) in TYPES_ONLY):
-                continue
-            assert other in ROOMS, f"{path.name} imports {name}: the core knows no face"
-            assert ROOMS[other] < ROOMS[room], f"{path.name} imports {name}"
 
 
 def loaded(statement):

@@ -1,7 +1,7 @@
-"""Get at products: find them in the catalogues, download them, or learn where they lie and how big they are.
+"""Find and download products, and get their URLs and sizes.
 
-`CDSE` is the Copernicus Data Space, `SampleService` has the Zarr twins of the EOPF Sentinel Zarr Sample Service,
-`size` says what a product weighs. All need the extra ``[access]``, which is imported only when one is used.
+`CDSE` is the Copernicus Data Space, `SampleService` has the Zarr products of the EOPF Sentinel Zarr Sample Service,
+`size` returns the bytes of a product. All need the extra ``[access]``, which is imported only when one is used.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from xarray_safe.access.errors import (
     TwoFactorNeededError,
     UnknownProductError,
 )
+from xarray_safe.errors import deprecated_names
 
 if TYPE_CHECKING:
     from xarray_safe.access.cdse import CDSE, Endpoints
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
-    from xarray_safe.access.sample_service import SampleService, Twin
+    from xarray_safe.access.sample_service import SampleService, Twin, ZarrProduct
     from xarray_safe.access.sizes import size
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Twin",
     "TwoFactorNeededError",
     "UnknownProductError",
+    "ZarrProduct",
     "size",
 ]
 
@@ -52,15 +54,28 @@ _HOMES = {
     "ProductInfo": "odata",
     "SampleService": "sample_service",
     "Twin": "sample_service",
+    "ZarrProduct": "sample_service",
     "size": "sizes",
 }
+
+_deprecated = deprecated_names(
+    __name__,
+    LoginFailedError,
+    TwoFactorNeededError,
+    UnknownProductError,
+    ProductOfflineError,
+    QuotaReachedError,
+    ServerFailedError,
+    DiskFullError,
+    stacklevel=3,
+)
 
 
 def __getattr__(name: str) -> object:
     """Import what needs the extra only where it is used."""
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _deprecated(name)
     try:
         module = importlib.import_module(f"xarray_safe.access.{home}")
     except ImportError as error:

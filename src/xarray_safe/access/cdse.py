@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,17 @@ from platformdirs import user_state_path
 
 from xarray_safe.access import download, http, stac
 from xarray_safe.access import odata as catalogue
-from xarray_safe.access.credentials import Given, Secret, find_s3_keys, secret_totp
+from xarray_safe.access.credentials import LoginSource, Secret, StorageOptions, find_s3_keys, s3_options, secret_totp
 from xarray_safe.access.errors import AccessError, ProductOfflineError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.access.session import LoginSession
-from xarray_safe.access.storage import StorageOptions, s3_options
 from xarray_safe.access.tokens import TokenStore
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.net.trust import Hosts
+from xarray_safe.net.trust import HostAllowList
+from xarray_safe.runtime import settings
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from requests import Response
@@ -47,7 +47,7 @@ class Endpoints:
     s3, region
         The object store.
     hosts
-        Which hosts may receive the bearer token (`hosts.Hosts`).
+        Which hosts may receive the bearer token (`HostAllowList`).
     """
 
     token: str = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token"
@@ -60,7 +60,7 @@ class Endpoints:
 
     @classmethod
     def at(cls, base: str) -> Endpoints:
-        """Give the services of a mirror, or a stand-in, that has all of them below one URL."""
+        """Return the services of a mirror, or a stand-in, that has all of them below one URL."""
         base = base.rstrip("/")
         return cls(
             token=f"{base}/auth/realms/CDSE/protocol/openid-connect/token",
@@ -120,19 +120,19 @@ class CDSE:
         endpoints: Endpoints | None = None,
         limits: Limits | None = None,
     ) -> None:
-        base = os.environ.get("XARRAY_SAFE_CDSE_URL")
+        base = settings().cdse_url
         self.endpoints = endpoints or (Endpoints.at(base) if base else Endpoints())
         self.limits = limits or Limits()
         self._s3 = tuple(Secret(text) if text else None for text in (s3_key, s3_secret))
         if keep_token is None:
-            keep_token = os.environ.get("XARRAY_SAFE_KEEP_TOKEN", "1") != "0"
+            keep_token = settings().keep_token
         folder = Path(state_folder) if state_folder else user_state_path("xarray-safe", appauthor=False)
         self._keeps = keep_token
         host = urlsplit(self.endpoints.token).hostname or ""
         self._session = LoginSession(
             self.endpoints.token,
             _CLIENT,
-            Given(
+            LoginSource(
                 username,
                 Secret(password) if password else None,
                 secret_totp(totp),
@@ -140,7 +140,7 @@ class CDSE:
                 prompt,
             ),
             TokenStore(folder, self.endpoints.token) if keep_token else None,
-            Hosts(self.endpoints.hosts),
+            HostAllowList(self.endpoints.hosts),
             self.limits,
         )
         self._plain = http.PlainSession()
@@ -322,7 +322,7 @@ class CDSE:
         self._plain.close()
 
     def __enter__(self) -> Self:
-        """Give the object itself."""
+        """Return the object itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:

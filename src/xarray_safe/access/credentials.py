@@ -40,14 +40,14 @@ class Credentials:
     totp: Secret | Callable[[], str] | None = field(default=None, repr=False)
 
     def code(self) -> str | None:
-        """Give the code of the second factor for now."""
+        """Return the code of the second factor for now."""
         if isinstance(self.totp, Secret):
             return self.totp.value
         return self.totp() if self.totp is not None else None
 
 
 @dataclass(frozen=True)
-class Given:
+class LoginSource:
     """What the caller gave of a login; the rest is looked for when a login is due.
 
     Parameters
@@ -67,11 +67,11 @@ class Given:
     prompt: bool
 
     def known_username(self) -> str | None:
-        """Give the user name as far as it is known without asking."""
+        """Return the user name as far as it is known without asking."""
         return self.username or os.environ.get("CDSE_USERNAME") or None
 
     def find(self) -> Credentials:
-        """Give a complete login.
+        """Return a complete login.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class S3Keys:
 
 
 def find_s3_keys(key: Secret | None, secret: Secret | None) -> S3Keys:
-    """Give the S3 keys of `eodata`: as given, or from the environment.
+    """Return the S3 keys of `eodata`: as given, or from the environment.
 
     Raises
     ------
@@ -168,3 +168,34 @@ def _ask(username: str | None, totp: Secret | Callable[[], str] | None) -> Crede
     if not username or not password.value:
         raise LoginFailedError("No login was typed in.")
     return Credentials(username, password, totp)
+
+
+class StorageOptions(dict[str, object]):
+    """Keyword arguments of `s3fs.S3FileSystem`: a dict whose repr hides the keys."""
+
+    def __repr__(self) -> str:
+        """Name what is in it, without the keys."""
+        shown = {name: "***" if name in ("key", "secret", "token") else value for name, value in self.items()}
+        return f"StorageOptions({shown!r})"
+
+    __str__ = __repr__
+
+
+def s3_options(endpoint: str, region: str, keys: S3Keys) -> StorageOptions:
+    """Return the options for a store with path-style addresses and signatures in headers.
+
+    Parameters
+    ----------
+    endpoint
+        URL of the store.
+    region
+        As the signature needs it.
+    keys
+        The access key.
+    """
+    return StorageOptions(
+        key=keys.key.value,
+        secret=keys.secret.value,
+        client_kwargs={"endpoint_url": endpoint, "region_name": region},
+        config_kwargs={"s3": {"addressing_style": "path"}, "signature_version": "s3v4"},
+    )

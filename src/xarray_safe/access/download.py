@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
-    from xarray_safe.access.transfer import Ask
+    from xarray_safe.access.transfer import SendRequest
 
 _SHOWN = 5
 """Damaged files that an error names."""
 
 
 def target_of(folder: Path, name: str) -> Path:
-    """Give the path that a product's download has in a folder."""
+    """Return the path that a product's download has in a folder."""
     full = name if "." in name else f"{name}.SAFE"
     return folder / f"{full}.zip"
 
 
 def existing(target: Path) -> Path | None:
-    """Give a product that is already there; None if there is none.
+    """Return a product that is already there; None if there is none.
 
     Raises
     ------
@@ -52,7 +52,13 @@ def existing(target: Path) -> Path | None:
 
 
 def download(
-    info: ProductInfo, target: Path, ask: Ask, limits: Limits, *, progress: bool | None = None, verify: bool = True
+    info: ProductInfo,
+    target: Path,
+    ask: SendRequest,
+    limits: Limits,
+    *,
+    progress: bool | None = None,
+    verify: bool = True,
 ) -> Path:
     """Download a product as a zip.
 

@@ -1,12 +1,14 @@
-"""What can go wrong on the way to a product: one error each, saying what to do. None ever holds a credential."""
+"""What can go wrong on the way to a product: one error each, with what to do. None ever contains a credential."""
 
 from __future__ import annotations
 
-from xarray_safe.errors import SafeError
+from typing import TYPE_CHECKING
+
+from xarray_safe.errors import SafeError, deprecated_names
 
 
 class AccessError(SafeError, OSError):
-    """A product could not be found or fetched."""
+    """A product could not be found or downloaded."""
 
 
 class LoginFailedError(AccessError, PermissionError):
@@ -14,7 +16,7 @@ class LoginFailedError(AccessError, PermissionError):
 
 
 class TwoFactorNeededError(LoginFailedError):
-    """The account has two-factor authentication, and no code (or a wrong one) was given."""
+    """The account has two-factor authentication, and the code is missing or wrong."""
 
 
 class UnknownProductError(AccessError, LookupError):
@@ -22,16 +24,29 @@ class UnknownProductError(AccessError, LookupError):
 
 
 class ProductOfflineError(AccessError):
-    """The product is known but lies on tape; it must be ordered before it can be fetched."""
+    """The product is stored on tape; it must be ordered before it can be downloaded."""
 
 
 class QuotaReachedError(AccessError):
-    """The server answered 429 for longer than we are willing to wait."""
+    """The server answered "too many requests" (429) for longer than the limit on waiting."""
 
 
 class ServerFailedError(AccessError, ConnectionError):
-    """A server cannot be reached, breaks off, or answers nonsense, and trying again did not help."""
+    """A server cannot be reached, closes the connection or sends an invalid answer, also after retries."""
 
 
 class DiskFullError(AccessError):
-    """There is no room for the product."""
+    """There is not enough free disk space for the product."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(
+        __name__,
+        LoginFailedError,
+        TwoFactorNeededError,
+        UnknownProductError,
+        ProductOfflineError,
+        QuotaReachedError,
+        ServerFailedError,
+        DiskFullError,
+    )

@@ -57,12 +57,12 @@ class ProductInfo:
 
     @property
     def url(self) -> str:
-        """Give the place in the object store, for ``engine="safe"``: ``s3://eodata/…``."""
+        """Return the place in the object store, for ``engine="safe"``: ``s3://eodata/…``."""
         return "s3://" + self.s3_path.lstrip("/")
 
 
 def product_name(text: str) -> str:
-    """Give the name of a product without ``.SAFE``, from its name, its Zarr's name, or a path or URL of either.
+    """Return the name of a product without ``.SAFE``, from its name, its Zarr's name, or a path or URL of either.
 
     Raises
     ------
@@ -157,6 +157,6 @@ def _info(entry: Mapping[str, Any]) -> ProductInfo:
         raise ServerFailedError("The catalogue describes the product in a way that we do not understand.") from None
     if not _NAME.fullmatch(name) or not _ID.fullmatch(identity) or not path.startswith("/"):
         raise ServerFailedError(
-            f"The catalogue gives a name, id or path that is none: {name!r}, {identity!r}, {path!r}."
+            f"The catalogue gives a name, id or path that is not one: {name!r}, {identity!r}, {path!r}."
         )
     return ProductInfo(name, identity, path, size or None, sums, bool(entry.get("Online")), start)

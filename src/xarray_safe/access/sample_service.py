@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +12,7 @@ from xarray_safe.access.errors import ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.access.sizes import client_options, retry_config, s3_store, size
 from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.runtime import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Twin:
+class ZarrProduct:
     """A product as Zarr.
 
     Parameters
@@ -42,6 +42,10 @@ class Twin:
     url: str
     sensing: str | None = None
     cloud_cover: float | None = None
+
+
+Twin = ZarrProduct
+"""Former name of `ZarrProduct`."""
 
 
 class SampleService:
@@ -64,7 +68,7 @@ class SampleService:
         storage_options: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.url = url or os.environ.get("XARRAY_SAFE_EOPF_STAC") or "https://stac.core.eopf.eodc.eu/"
+        self.url = url or settings().eopf_stac or "https://stac.core.eopf.eodc.eu/"
         self.limits = limits or Limits()
         self._options = dict(storage_options or {"anon": True})
 
@@ -72,7 +76,7 @@ class SampleService:
         """Name the service."""
         return f"SampleService({web.host_of(self.url)!r})"
 
-    def find(self, name: str) -> Twin:
+    def find(self, name: str) -> ZarrProduct:
         """Find the Zarr of a product.
 
         Parameters
@@ -89,7 +93,7 @@ class SampleService:
         items = stac.search(self.url, self.limits, ids=[wanted], limit=1)
         if not items:
             raise UnknownProductError(f"The EOPF Sample Service has no Zarr of {wanted} (it has a changing sample).")
-        return _twin(items[0])
+        return _zarr_product(items[0])
 
     def search(
         self,
@@ -100,7 +104,7 @@ class SampleService:
         datetime: str | None = None,
         cloud_cover: float | None = None,
         limit: int = 100,
-    ) -> list[Twin]:
+    ) -> list[ZarrProduct]:
         """Search Zarrs by place, time and clouds; see `CDSE.search`."""
         items = stac.search(
             self.url,
@@ -112,14 +116,14 @@ class SampleService:
             cloud_cover=cloud_cover,
             limit=limit,
         )
-        return [_twin(item) for item in items]
+        return [_zarr_product(item) for item in items]
 
     def size(self, name: str) -> int:
         """Sum of the bytes of a product's Zarr; only lists it."""
         return size(self.find(name).url, self._options, self.limits)
 
     def store(self, name: str) -> ObjectStore[Any]:
-        """Give the Zarr of a product as a store, for ``xr.open_datatree(store, engine="zarr")``."""
+        """Return the Zarr of a product as a store, for ``xr.open_datatree(store, engine="zarr")``."""
         return zarr_store(self.find(name).url, self._options, self.limits)
 
     def open(self, name: str, **options: Any) -> DataTree:
@@ -140,7 +144,7 @@ class SampleService:
 def zarr_store(
     url: str, storage_options: Mapping[str, Any] | None = None, limits: Limits | None = None
 ) -> ObjectStore[Any]:
-    """Give a Zarr in the web as a store that only reads.
+    """Return a Zarr in the web as a store that only reads.
 
     Parameters
     ----------
@@ -169,7 +173,7 @@ def zarr_store(
     raise InvalidArgumentError(f"{url}: a Zarr is opened from https:// or s3://.")
 
 
-def _twin(item: pystac.Item) -> Twin:
+def _zarr_product(item: pystac.Item) -> ZarrProduct:
     asset = item.assets.get("product") or next(
         (asset for asset in item.assets.values() if asset.href.rstrip("/").endswith(".zarr")), None
     )
@@ -178,8 +182,8 @@ def _twin(item: pystac.Item) -> Twin:
     href = asset.href.rstrip("/")
     if not href.startswith(("https://", "s3://", "http://")):
         raise ServerFailedError(
-            f"The Sample Service gives a place for {item.id} that is none in the web: {href[:200]!r}."
+            f"The Sample Service gives a place for {item.id} that is not one in the web: {href[:200]!r}."
         )
     cover = item.properties.get("eo:cloud_cover")
     start = item.properties.get("start_datetime") or item.properties.get("datetime")
-    return Twin(item.id, href, str(start) if start else None, float(cover) if cover is not None else None)
+    return ZarrProduct(item.id, href, str(start) if start else None, float(cover) if cover is not None else None)

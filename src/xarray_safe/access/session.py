@@ -27,24 +27,25 @@ from xarray_safe.access.errors import (
 )
 from xarray_safe.access.tokens import Token
 from xarray_safe.errors import SafeWarning
-from xarray_safe.net.trust import AllowListed, Bearer, Hosts, NoAuth
+from xarray_safe.net.retry import Attempts
+from xarray_safe.net.trust import BearerAuth, HostAllowList, NoAuth, RedirectAuthMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from requests import Response
 
-    from xarray_safe.access.credentials import Given
+    from xarray_safe.access.credentials import LoginSource
     from xarray_safe.access.http import Limits
     from xarray_safe.access.tokens import TokenStore
 
 
-class _Client(AllowListed, OAuth2Session):
+class _Client(RedirectAuthMixin, OAuth2Session):
     """Authlib's client, with our rule for redirects."""
 
-    def __init__(self, endpoint: str, client: str, hosts: Hosts, check: Callable[[Response], Response]) -> None:
+    def __init__(self, endpoint: str, client: str, hosts: HostAllowList, check: Callable[[Response], Response]) -> None:
         super().__init__(client_id=client, token_endpoint=endpoint, token_endpoint_auth_method="none")
-        http.prepare(self)
+        http.configure(self)
         self.hosts = hosts
         self.auth = NoAuth()
         for kind in ("access_token_response", "refresh_token_response"):
@@ -63,8 +64,8 @@ class LoginSession:
         URL of the identity server's token endpoint.
     client
         Name by which that server knows us.
-    given
-        The login, as far as the caller gave one.
+    source
+        Where the login comes from.
     store
         Where processes share the token; None keeps it in this session only.
     hosts
@@ -74,11 +75,17 @@ class LoginSession:
     """
 
     def __init__(
-        self, endpoint: str, client: str, given: Given, store: TokenStore | None, hosts: Hosts, limits: Limits
+        self,
+        endpoint: str,
+        client: str,
+        source: LoginSource,
+        store: TokenStore | None,
+        hosts: HostAllowList,
+        limits: Limits,
     ) -> None:
-        Hosts((endpoint,))  # raises if the password would go in the open
+        HostAllowList((endpoint,))  # raises if the password would go in the open
         self._endpoint = endpoint
-        self._given = given
+        self._source = source
         self._store = store
         self._hosts = hosts
         self._limits = limits
@@ -112,11 +119,11 @@ class LoginSession:
         """
         token = self.token()
         for last in (False, True):
-            auth = Bearer(token, self._hosts)
+            auth = BearerAuth(token, self._hosts)
             response = http.send(
                 self._client, method, url, limits=self._limits, auth=auth, headers=headers, params=params
             )
-            if response.status_code != 401 or not self._hosts.allow(response.url):
+            if response.status_code != 401 or not self._hosts.allows(response.url):
                 return response
             response.close()
             if not last:
@@ -127,7 +134,7 @@ class LoginSession:
         )
 
     def token(self, rejected: str | None = None) -> str:
-        """Give a bearer token that is good for a while yet.
+        """Return a bearer token that is good for a while yet.
 
         Parameters
         ----------
@@ -152,7 +159,7 @@ class LoginSession:
         """End the connections; with `logout`, also the session at the server, and forget the token everywhere."""
         if logout:
             with self._alone():
-                token = self._token or (self._store.read(self._given.known_username()) if self._store else None)
+                token = self._token or (self._store.read(self._source.known_username()) if self._store else None)
                 self._token = None
                 if token:
                     self._end(token)
@@ -192,8 +199,8 @@ class LoginSession:
         )
 
     def _current(self, rejected: str | None) -> Token:
-        """Give another thread's or process's token, a refreshed one, or that of a new login, in this order."""
-        username = self._given.known_username() or (self._token.username if self._token else None)
+        """Return another thread's or process's token, a refreshed one, or that of a new login, in this order."""
+        username = self._source.known_username() or (self._token.username if self._token else None)
         kept = self._store.read(username) if self._store else None
         known = [token for token in (self._token, kept) if token]
         for token in known:
@@ -212,7 +219,7 @@ class LoginSession:
         return new
 
     def _log_in(self) -> Token:
-        credentials = self._given.find()
+        credentials = self._source.find()
         code = credentials.code()
         form = {"username": credentials.username, "password": credentials.password.value}
         if code:
@@ -228,7 +235,7 @@ class LoginSession:
         raise self._refused
 
     def _refusal(self, username: str, said: str, *, with_code: bool) -> LoginFailedError:
-        """Give the error for a refused login; of a missing second factor, the server may not say a word."""
+        """Return the error for a refused login; of a missing second factor, the server may not say a word."""
         if "not fully set up" in said or "required action" in said:
             return LoginFailedError(
                 "The account is not ready: log in once on https://dataspace.copernicus.eu and do what is asked there."
@@ -248,7 +255,7 @@ class LoginSession:
         )
 
     def _refresh(self, token: Token) -> Token | None:
-        """Give a refreshed token; None where only a login helps."""
+        """Return a refreshed token; None where only a login helps."""
         try:
             return self._fetch("refresh_token", {"refresh_token": token.refresh}, token.username)
         except OAuthError:
@@ -256,22 +263,22 @@ class LoginSession:
 
     def _fetch(self, grant: str, form: dict[str, str], username: str) -> Token:
         """Ask the token endpoint; tries again only where no login can have happened."""
-        failures = 0
+        attempts = Attempts(self._limits)
         while True:
             asked = time.time()
             try:
                 got = self._ask(grant, form)
             except requests.ConnectionError as error:
-                failures += 1
-                if failures >= self._limits.tries:
-                    raise http.unreachable(self._endpoint, error, failures) from None
-                time.sleep(self._limits.backoff(failures))
+                attempts.count()
+                if attempts.exhausted:
+                    raise http.unreachable(self._endpoint, error, attempts.failures) from None
+                time.sleep(attempts.pause)
             except requests.HTTPError as error:
                 raise ServerFailedError(
                     f"{http.host_of(self._endpoint)} gives no token: status {_status(error)}."
                 ) from None
             except requests.RequestException as error:
-                raise http.unreachable(self._endpoint, error, failures + 1) from None
+                raise http.unreachable(self._endpoint, error, attempts.failures + 1) from None
             except ValueError:
                 raise ServerFailedError(
                     f"{http.host_of(self._endpoint)} gives no token, and nothing that we know."
@@ -308,7 +315,7 @@ class LoginSession:
         url = self._endpoint.rpartition("/")[0] + "/logout"
         form = {"client_id": str(self._client.client_id), "refresh_token": token.refresh}
         with contextlib.suppress(AccessError):
-            http.get(self._client, url, limits=self._limits, method="POST", data=form, redirect=False)
+            http.get(self._client, url, limits=self._limits, method="POST", data=form, allow_redirects=False)
 
 
 def _status(error: requests.HTTPError) -> int | None:

@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote, urlsplit
 from xarray_safe.access import http as web
 from xarray_safe.access.errors import AccessError, ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
+from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.errors import InvalidArgumentError, MissingFileError
-from xarray_safe.net.urls import bare
+from xarray_safe.net.urls import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +63,9 @@ def size(
         return _https(text, limits)
     if scheme[1].lower() in ("s3", "s3a"):
         bucket, _, key = text[scheme.end() :].partition("/")
-        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), bare(text))
+        return _listed(bucket, key, s3_store(bucket, storage_options or {}, limits), redact_url(text))
     raise InvalidArgumentError(
-        f"{bare(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://."
+        f"{redact_url(text)}: the size of {scheme[1]}:// is not known; give a path, s3:// or https://."
     )
 
 
@@ -83,14 +84,14 @@ def _https(url: str, limits: Limits) -> int:
     last = parts.path.rstrip("/").rpartition("/")[2].lower()
     if last.endswith((".safe", ".zarr", ".sen3")) or url.endswith("/"):
         if not key:
-            raise InvalidArgumentError(f"{bare(url)} names no product.")
+            raise InvalidArgumentError(f"{redact_url(url)} names no product.")
         options = {"anon": True, "client_kwargs": {"endpoint_url": f"{parts.scheme}://{parts.netloc}"}}
-        return _listed(bucket, key, s3_store(bucket, options, limits), bare(url))
+        return _listed(bucket, key, s3_store(bucket, options, limits), redact_url(url))
     with web.PlainSession() as session:
         with web.send(session, "HEAD", url, limits=limits) as response:
             length = response.headers.get("Content-Length", "")
             if response.status_code == 404:
-                raise UnknownProductError(f"{bare(url)}: there is nothing.")
+                raise UnknownProductError(f"{redact_url(url)}: there is nothing.")
             if response.status_code == 200 and length.isdecimal():
                 return int(length)
         with web.send(session, "GET", url, limits=limits, headers={"Range": "bytes=0-0"}) as response:
@@ -101,37 +102,34 @@ def _https(url: str, limits: Limits) -> int:
 
 
 def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: str | None = None) -> S3Store:
-    """Give obstore's view of a bucket, or of what lies below a key in it, from the options of s3fs.
+    """Return obstore's view of a bucket, or of what lies below a key in it, from the options of s3fs.
 
     obstore takes a bucket name with a colon (``tenant:bucket``, Ceph's multitenancy), which botocore refuses.
     """
     from obstore.store import S3Store
 
-    client = options.get("client_kwargs") or {}
-    endpoint = options.get("endpoint_url") or client.get("endpoint_url")
-    key, secret, token = options.get("key"), options.get("secret"), options.get("token")
-    config: dict[str, Any] = {"virtual_hosted_style_request": False}
-    if endpoint:
-        config["endpoint"] = str(endpoint).rstrip("/")
-    config["region"] = client.get("region_name") or "us-east-1"
-    if key and secret:
-        config |= {"access_key_id": key, "secret_access_key": secret}
-        if token:
-            config["session_token"] = token
+    given = S3Options.read(options)
+    config: dict[str, Any] = {"virtual_hosted_style_request": False, "region": given.region or "us-east-1"}
+    if given.endpoint:
+        config["endpoint"] = str(given.endpoint).rstrip("/")
+    if given.key and given.secret:
+        config |= {"access_key_id": given.key, "secret_access_key": given.secret}
+        if given.token:
+            config["session_token"] = given.token
         bucket = quote(bucket, safe="")  # obstore signs the path as it sends it, and a server expects %3A there
-    elif options.get("anon"):
+    elif given.anon:
         config["skip_signature"] = True
     return S3Store(
         bucket,
         prefix=prefix,
         **config,
-        client_options=client_options(str(endpoint or ""), limits),
+        client_options=client_options(str(given.endpoint or ""), limits),
         retry_config=retry_config(limits),
     )
 
 
 def client_options(url: str, limits: Limits) -> ClientConfig:
-    """Give obstore our limits; plain http only where the URL says so."""
+    """Return obstore our limits; plain http only where the URL says so."""
     return {
         "allow_http": url.startswith("http://"),
         "connect_timeout": f"{int(limits.connect * 1000)}ms",
@@ -140,7 +138,7 @@ def client_options(url: str, limits: Limits) -> ClientConfig:
 
 
 def retry_config(limits: Limits) -> RetryConfig:
-    """Give obstore our limits of trying again."""
+    """Return obstore our limits of trying again."""
     return {"max_retries": max(limits.tries - 1, 0), "retry_timeout": timedelta(seconds=limits.patience)}
 
 
@@ -162,7 +160,7 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
             return total
         return int(store.head(key)["size"])
     except FileNotFoundError:
-        raise UnknownProductError(f"{bare(url)}: there is nothing.") from None
+        raise UnknownProductError(f"{redact_url(url)}: there is nothing.") from None
     except PermissionError:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:

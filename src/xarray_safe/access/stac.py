@@ -15,6 +15,7 @@ from pystac_client.stac_api_io import StacApiIO
 from xarray_safe.access import http as web
 from xarray_safe.access.errors import ServerFailedError, UnknownProductError
 from xarray_safe.access.odata import ProductInfo
+from xarray_safe.archive.stac import as_mapping, read_assets
 from xarray_safe.errors import InvalidArgumentError, SafeError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pystac
 
     from xarray_safe.access.http import Limits
+    from xarray_safe.archive.stac import Asset
 
 _PAGES = 1000
 """Requests at the most for one search; a catalogue may go on with empty pages for ever."""
@@ -165,20 +167,21 @@ def _cover(item: pystac.Item) -> float:
 
 def info(item: pystac.Item) -> ProductInfo:
     """Give what the Data Space's STAC says of a product in the terms of its other catalogue."""
-    assets = [asset.to_dict() for asset in item.assets.values()]
-    path = next((found[1] for asset in assets for href in _hrefs(asset) if (found := _S3.match(href))), None)
+    assets = list(read_assets(as_mapping(item)))
+    path = next((found[1] for asset in assets for url in _urls(asset) if (found := _S3.match(url))), None)
     if path is None:
         raise ServerFailedError(f"The catalogue does not say where {item.id} lies in the object store.")
-    product = next((asset for asset in assets for href in _hrefs(asset) if _ODATA.search(href)), {})
-    identity = next((found[1] for href in _hrefs(product) if (found := _ODATA.search(href))), None)
-    checksum = str(product.get("file:checksum") or "").lower()
+    products = ((asset, found[1]) for asset in assets for url in _urls(asset) if (found := _ODATA.search(url)))
+    product, identity = next(products, (None, None))
+    fields: Mapping[str, Any] = product.fields if product else {}
+    checksum = str(fields.get("file:checksum") or "").lower()
     status = str(item.properties.get("order:status") or "")
     cover = item.properties.get("eo:cloud_cover")
     return ProductInfo(
         path.rpartition("/")[2],
         identity,
         path,
-        int(product.get("file:size") or 0) or None,
+        (product.size or None) if product else None,
         {name: checksum[len(prefix) :] for prefix, name in _MULTIHASH.items() if checksum.startswith(prefix)},
         False if status in ("orderable", "ordered", "shipping") else None,
         str(item.properties.get("start_datetime") or item.properties.get("datetime") or "") or None,
@@ -186,14 +189,10 @@ def info(item: pystac.Item) -> ProductInfo:
     )
 
 
-def _hrefs(asset: Mapping[str, Any]) -> list[str]:
-    """All places of an asset: its own, its alternates, and the path that it has in the store."""
-    hrefs = [str(asset.get("href") or "")]
-    hrefs += [
-        str(other.get("href") or "") for other in (asset.get("alternate") or {}).values() if isinstance(other, dict)
-    ]
-    local = str(asset.get("file:local_path") or "")
-    return [*hrefs, f"s3:/{local}"] if local.startswith("/") else hrefs
+def _urls(asset: Asset) -> list[str]:
+    """Return all URLs of an asset: its own, its alternates', and that of the path that it has in the store."""
+    local = str(asset.fields.get("file:local_path") or "")
+    return [*(href.url for href in asset.hrefs), *([f"s3:/{local}"] if local.startswith("/") else [])]
 
 
 def _text(value: object) -> str:

@@ -46,11 +46,11 @@ class Token:
     life: float
 
     def fresh(self, now: float) -> bool:
-        """Tell whether the bearer token can be used for a while yet."""
+        """Return True if the bearer token can be used for a while yet."""
         return now < self.expires - min(_SAFETY, self.life / 5)
 
     def renewable(self, now: float) -> bool:
-        """Tell whether a new one can be had without a login."""
+        """Return True if a new one can be had without a login."""
         return bool(self.refresh) and now < self.refresh_expires
 
 
@@ -78,11 +78,11 @@ class TokenStore:
             pass
 
     def lock(self, timeout: float) -> FileLock:
-        """Give the lock to hold while a new token is fetched; raises `AccessError` on use if others keep it."""
+        """Return the lock to hold while a new token is fetched; raises `AccessError` on use if others keep it."""
         return _Lock(self._folder / f"{self._prefix}lock", timeout=timeout, mode=0o600)
 
     def read(self, username: str | None) -> Token | None:
-        """Give the token of a user; of whoever logged in last, if no user is named."""
+        """Return the token of a user; of whoever logged in last, if no user is named."""
         if username is not None:
             return _read(self._path(username))
         files = sorted(self._folder.glob(f"{self._prefix}*.json"), key=_changed, reverse=True)

@@ -22,6 +22,7 @@ from xarray_safe.access.errors import (
     ServerFailedError,
     UnknownProductError,
 )
+from xarray_safe.net.retry import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +41,7 @@ _FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno,
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
-class Ask(Protocol):
+class SendRequest(Protocol):
     """Send a GET with these headers; the answer's body is not read yet."""
 
     def __call__(self, headers: Mapping[str, str]) -> Response:
@@ -78,7 +79,7 @@ class Transfer:
 
     def __init__(
         self,
-        ask: Ask,
+        ask: SendRequest,
         part: Path,
         what: str,
         limits: Limits,
@@ -100,7 +101,7 @@ class Transfer:
         AccessError
             One of its children: the product is not to be had, the server fails, the disk is full.
         """
-        failures = 0
+        attempts = Attempts(self._limits)
         best = have = self._size()
         while True:
             try:
@@ -115,15 +116,18 @@ class Transfer:
                     raise
                 problem = error
             have = self._size()
-            failures = 0 if have >= best + _PROGRESS else failures + 1
+            if have >= best + _PROGRESS:
+                attempts.progressed()
+            else:
+                attempts.count()
             best = max(best, have)
-            if failures >= self._limits.tries:
+            if attempts.exhausted:
                 raise ServerFailedError(
-                    f"{self._what}: the download broke off {failures} times in a row without getting on "
+                    f"{self._what}: the download broke off {attempts.failures} times in a row without progress "
                     f"({type(problem).__name__}), at byte {have} of {self._known.total or '?'}. "
-                    "Ask again later; it goes on from there."
+                    "Try again later; it resumes from there."
                 )
-            time.sleep(self._limits.backoff(max(failures, 1)))
+            time.sleep(attempts.pause)
 
     def forget(self) -> None:
         """Delete what there is."""
@@ -151,7 +155,7 @@ class Transfer:
             response.close()
 
     def _start(self, response: Response, have: int) -> int:
-        """Give the byte at which an answer starts; note what it says of the whole."""
+        """Return the byte at which an answer starts; note what it says of the whole."""
         status = response.status_code
         if status == 416:
             raise _Restart
@@ -178,7 +182,7 @@ class Transfer:
         with _disk(self._what), open(self._part, "r+b" if start else "wb") as file:
             file.seek(start)
             self._progress(have, total)
-            pace = _Pace(self._limits.read)
+            pace = ThroughputGuard(self._limits.read)
             while True:
                 piece = response.raw.read1(_PIECE, decode_content=False)
                 if not piece:
@@ -216,7 +220,7 @@ class Transfer:
         return _Known(total if isinstance(total, int) else None, version if isinstance(version, str) else None)
 
 
-class _Pace:
+class ThroughputGuard:
     """Watches that a body does not trickle for ever."""
 
     def __init__(self, seconds: float) -> None:
@@ -237,7 +241,7 @@ class _Pace:
 
 
 def _version(response: Response) -> str | None:
-    """Give what If-Range takes: a strong ETag, else the time of change."""
+    """Return what If-Range takes: a strong ETag, else the time of change."""
     etag = response.headers.get("ETag")
     if etag and not etag.startswith("W/"):
         return etag
@@ -245,7 +249,7 @@ def _version(response: Response) -> str | None:
 
 
 def _refusal(response: Response, what: str) -> AccessError:
-    """Give the error for an answer that is no download."""
+    """Return the error for an answer that is no download."""
     host, status, said = http.host_of(response.url), response.status_code, http.message_of(response)
     if status == 401:
         return LoginFailedError(f"{what}: {host} gives it to nobody without a login (status 401){said}")

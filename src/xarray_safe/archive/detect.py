@@ -5,16 +5,40 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from xarray_safe.errors import NotASafeError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MARKER = re.compile(r"manifest\.safe|(?:\w+_)?MTD_(?!TL\b|DS\b)\w+\.xml", re.IGNORECASE)
 """The manifest, or the product's metadata; not those of a tile or a datastrip, which are in folders of their own."""
 
+MAX_FILES = 10_000
+"""Maximum number of files of a product: most have up to 300, the largest old ones some thousands."""
+
 
 def is_marker(name: str) -> bool:
     """Return True if a file of this (last) name is at the top of a product."""
     return MARKER.fullmatch(name) is not None
+
+
+def is_product(names: Iterable[str]) -> bool:
+    """Return True if the entries of a folder show that it is a product."""
+    return any(is_marker(name) for name in names)
+
+
+def check_count(count: int, label: str) -> None:
+    """Refuse folders with more files than any product has.
+
+    Raises
+    ------
+    NotASafeError
+        There are more.
+    """
+    if count > MAX_FILES:
+        raise NotASafeError(
+            f"{label} holds more than {MAX_FILES} files, and no product does; open a folder in it that ends in .SAFE"
+        )
 
 
 def product_folders(names: Iterable[str]) -> list[str]:

@@ -6,8 +6,10 @@ import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from xarray_safe.errors import CorruptFileError, MissingFileError
+from xarray_safe.errors import CorruptFileError, MissingFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,29 @@ _FLAGS = (
 )
 _MAX_BYTES = 1 << 30
 """Bytes of one call; Linux returns at most 2 GiB."""
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as text."""
+    return os.fsdecode(os.fspath(path))
+
+
+def local_path(text: str) -> str:
+    """Return the absolute path that a path or ``file://`` URL means; links are not resolved, as their names may matter.
+
+    Raises
+    ------
+    UnsupportedProductError
+        The URL names another machine.
+    """
+    if text.lower().startswith("file://"):
+        url = urlsplit(text)
+        if url.netloc not in ("", "localhost"):
+            raise UnsupportedProductError(
+                f"{text} is on another machine, which such a URL does not reach; mount it, or use another URL"
+            )
+        text = url2pathname(url.path)
+    return os.path.abspath(os.path.expanduser(text))
 
 
 @dataclass(frozen=True)

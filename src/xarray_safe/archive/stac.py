@@ -1,6 +1,6 @@
-"""Where a STAC item says that a product lies: the folder that its assets have in common, and the sizes it tells.
+"""STAC items: the URLs and sizes of their assets, and where the product of an item is stored.
 
-The Copernicus Data Space's items name every file of a product, in its object store (``href``) and over HTTPS
+The items of the Copernicus Data Space name every file of a product, in its object store (``href``) and over HTTPS
 (``alternate``). See https://github.com/radiantearth/stac-spec and the extensions `file` and `alternate-assets`.
 """
 
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
-from xarray_safe.archive.remote.options import prefers_web
 from xarray_safe.errors import NotASafeError
 from xarray_safe.net.urls import is_web
 
@@ -26,29 +25,53 @@ _NODES = re.compile(
 _ZIP = re.compile(r".*(?:\.SAFE\.zip|/Products\([^()]+\)/\$value)", re.IGNORECASE)
 
 
+class Href(NamedTuple):
+    """One URL of an asset."""
+
+    url: str
+    size: int | None
+    """Bytes, if the item tells."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset of a STAC item."""
+
+    key: str
+    hrefs: tuple[Href, ...]
+    """Its own URL, if it has a valid one, and those of its alternates."""
+    fields: Mapping[str, Any]
+    """All that the item says of it, as in its JSON."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, if the item tells."""
+        return _size(self.fields)
+
+
 @dataclass
-class Found:
-    """A place where a product lies."""
+class AssetLocation:
+    """A folder or zip that assets of an item are in."""
 
     url: str
     sizes: dict[str, int] = field(default_factory=dict)
-    """Bytes of its files, by name, as far as the item tells."""
+    """Bytes of its files by name, if the item tells."""
     names: set[str] = field(default_factory=set)
     """All of its files that the item names."""
-    files: int = 0
-    """How many assets lie there."""
+    assets: int = 0
+    """Number of assets in it."""
     zip: bool = False
 
 
 def is_item(thing: object) -> bool:
-    """Whether an object is a STAC item: a mapping as in its JSON, or pystac's; looks at hardly anything."""
+    """Return True if an object is a STAC item: a mapping as in its JSON, or pystac's. Inspects little."""
     if isinstance(thing, dict):
         return thing.get("type") == "Feature" and isinstance(thing.get("assets"), dict)
     return hasattr(thing, "assets") and hasattr(thing, "to_dict") and hasattr(thing, "id")
 
 
 def as_mapping(item: Any) -> Mapping[str, Any]:
-    """Give an item as in its JSON; links between items are not followed."""
+    """Return an item as in its JSON; links between items are not followed."""
     found: dict[str, Any] = item if isinstance(item, dict) else item.to_dict(transform_hrefs=False)
     return found
 
@@ -64,44 +87,68 @@ def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
     try:
         found: Any = json.loads(data)
     except ValueError:
-        raise NotASafeError(f"{url} is no STAC item: it is no JSON") from None
+        raise NotASafeError(f"{url} is not a STAC item: it is not JSON") from None
     if not is_item(found):
         kind = found.get("type") if isinstance(found, dict) else None
-        raise NotASafeError(f"{url} is no STAC item but {kind or 'another JSON'}; open one of its items")
+        raise NotASafeError(f"{url} is not a STAC item but {kind or 'another JSON'}; open one of its items")
     item: dict[str, Any] = found
     return item
 
 
-def place_of(item: Mapping[str, Any], options: Mapping[str, Any], base: str = "") -> Found:
-    """Give the place of the product of an item that suits the storage options best.
+def read_assets(item: Mapping[str, Any], base: str = "") -> Iterator[Asset]:
+    """Yield the assets of an item; whatever is not a valid asset or URL is passed over.
 
     Parameters
     ----------
     item
         As in its JSON.
-    options
-        Storage options: those of a web server (``headers``, ``token``) choose HTTPS, others the object store; see
-        `remote_options.prefers_web`.
     base
-        URL of the item, which relative places start from.
+        URL of the item, to which its relative URLs refer if it does not give its own.
+    """
+    base = _own_url(item) or base
+    assets = item.get("assets")
+    for key, fields in assets.items() if isinstance(assets, dict) else ():
+        if not isinstance(fields, dict):
+            continue
+        alternates = fields.get("alternate")
+        others = alternates.values() if isinstance(alternates, dict) else ()
+        copies = (fields, *(other for other in others if isinstance(other, dict)))
+        hrefs = (
+            Href(url, _size(copy) if "file:size" in copy else _size(fields))
+            for copy in copies
+            if isinstance(href := copy.get("href"), str) and (url := _absolute(base, href)) is not None
+        )
+        yield Asset(str(key), tuple(hrefs), fields)
+
+
+def locate(item: Mapping[str, Any], base: str = "", *, prefer_web: bool = False) -> AssetLocation:
+    """Return where the product of an item is stored.
+
+    Parameters
+    ----------
+    item
+        As in its JSON.
+    base
+        URL of the item, to which its relative URLs refer.
+    prefer_web
+        Choose the copy over HTTPS and not the one in the object store, if there are both. Folders go before zips.
 
     Raises
     ------
     NotASafeError
-        None of its assets lies in a `.SAFE`.
+        None of its assets is in a `.SAFE`.
     """
-    base = _own_url(item) or base
-    found: dict[str, Found] = {}
-    for href, size in _hrefs(item, base):
-        _sort_in(found, href, size)
+    found: dict[str, AssetLocation] = {}
+    for asset in read_assets(item, base):
+        for href in asset.hrefs:
+            _add(found, href)
     if not found:
         raise NotASafeError(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
-    web = prefers_web(options)
-    return max(found.values(), key=lambda place: (place.url.startswith("http") == web, not place.zip, place.files))
+    return max(found.values(), key=lambda one: (one.url.startswith("http") == prefer_web, not one.zip, one.assets))
 
 
 def _own_url(item: Mapping[str, Any]) -> str | None:
-    """URL that an item gives for itself, if it does."""
+    """Return the URL that an item gives for itself, if it does."""
     links = item.get("links")
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == "self" and isinstance(link.get("href"), str):
@@ -109,48 +156,39 @@ def _own_url(item: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _hrefs(item: Mapping[str, Any], base: str) -> Iterator[tuple[str, int | None]]:
-    """All places that an item names, and the sizes of what lies there; what is no URL is passed over."""
-    assets = item.get("assets")
-    for asset in assets.values() if isinstance(assets, dict) else ():
-        if not isinstance(asset, dict):
-            continue
-        alternates = asset.get("alternate")
-        others = alternates.values() if isinstance(alternates, dict) else ()
-        for place in (asset, *(other for other in others if isinstance(other, dict))):
-            href, size = place.get("href"), place.get("file:size", asset.get("file:size"))
-            full = _full(base, href) if isinstance(href, str) else None
-            if full is not None:
-                yield full, size if isinstance(size, int) else None
+def _size(fields: Mapping[str, Any]) -> int | None:
+    size = fields.get("file:size")
+    return size if isinstance(size, int) else None
 
 
-def _full(base: str, href: str) -> str | None:
-    """Give the whole URL that an asset names; None where that is none."""
+def _absolute(base: str, href: str) -> str | None:
+    """Return the absolute URL of an asset; None if it is invalid."""
     try:
-        full = urljoin(base, href) if base and "://" not in href else href
-        urlsplit(full)
+        url = urljoin(base, href) if base and "://" not in href else href
+        urlsplit(url)
     except ValueError:
         return None
-    return full
+    return url
 
 
-def _sort_in(found: dict[str, Found], href: str, size: int | None) -> None:
-    """Add an asset to the place where it lies."""
-    path = href.partition("?")[0] if is_web(href) else href
+def _add(found: dict[str, AssetLocation], href: Href) -> None:
+    """Add a URL to the folder or zip that it is in."""
+    path = href.url.partition("?")[0] if is_web(href.url) else href.url
     nodes = _NODES.fullmatch(path)
     if nodes:
         root, name = nodes[1], "/".join(re.findall(r"Nodes\(([^()]+)\)", nodes[2]))
     elif _ZIP.fullmatch(path):
-        found.setdefault(href, Found(href, zip=True)).files += 1
+        found.setdefault(href.url, AssetLocation(href.url, zip=True)).assets += 1
         return
     else:
         match = _FOLDER.fullmatch(path)
         if match is None:
             return
         root, name = match[1], match[2] or ""
-    place = found.setdefault(root, Found(root))
-    place.files += 1
+    location = found.setdefault(root, AssetLocation(root))
+    location.assets += 1
     name = unquote(name)
-    place.names |= {name} - {""}
-    if name and size is not None:
-        place.sizes[name] = size
+    if name:
+        location.names.add(name)
+        if href.size is not None:
+            location.sizes[name] = href.size

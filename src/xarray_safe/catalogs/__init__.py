@@ -12,7 +12,7 @@ from typing import Final
 
 _HERE = Path(__file__).resolve().parent
 _TOP = _HERE.parents[2] / "catalogs"
-"""In a checkout the files lie at the top of the repository; in a wheel beside this one."""
+"""In a checkout the files are at the top of the repository; in a wheel beside this one."""
 
 
 def _path(name: str) -> str:

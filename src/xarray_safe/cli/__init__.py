@@ -1,4 +1,4 @@
-"""The command line ``xarray-safe``: gathers the commands of all faces, and says plainly what goes wrong."""
+"""The command line ``xarray-safe``: gathers the commands of all faces, and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    Exit status: 0 done; 1 it went wrong (one line says how); 2 it was called wrongly; 3 products differ or are damaged;
-    130 interrupted; 141 nobody reads the output.
+    Exit status: 0 success; 1 error (reported in one line); 2 invalid arguments; 3 products differ or are damaged;
+    130 interrupted; 141 output closed.
     """
     try:
         from xarray_safe.cli.app import app
@@ -25,7 +25,7 @@ def main() -> None:
         _fail(str(error))
     except ImportError as error:  # a command imports its extra where it uses it
         _fail(str(error) if "pip install" in str(error) else f"{error.name} is not installed ({error})")
-    except OSError as error:  # of files that the user named: a folder that is not there, a full disk
+    except OSError as error:  # of files that the user named: a missing folder, a full disk
         _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
 
 

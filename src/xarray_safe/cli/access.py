@@ -1,6 +1,6 @@
-"""Commands to get at products: ``xarray-safe login``, ``find``, ``download``, ``size``.
+"""Commands to find and download products: ``xarray-safe login``, ``find``, ``download``, ``size``.
 
-This file imports nothing of the extra ``[access]``, so that ``xarray-safe --help`` is quick and works without it.
+This file imports nothing of the extra ``[access]``, so that ``xarray-safe --help`` is fast and works without it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def login(
     user: Username = None,
     totp: Totp = None,
-    out: Annotated[bool, typer.Option("--out", help="Log out instead: end the session and forget its token.")] = False,
+    out: Annotated[bool, typer.Option("--out", help="Log out instead: end the session and delete its token.")] = False,
 ) -> None:
     """Log in to the Copernicus Data Space, once for all processes of this machine.
 
-    The password comes from CDSE_PASSWORD, ~/.netrc, or is asked for; it is not kept. The token is, in a file that only
-    you can read; a login that is not used ends by itself after an hour.
+    The password comes from CDSE_PASSWORD, ~/.netrc, or is asked for; it is not stored. The token is, in a file that
+    only you can read; an unused login expires after an hour.
     """
     from xarray_safe.access import CDSE
 
@@ -51,8 +51,8 @@ def find(
     collection: Annotated[str | None, typer.Option("--collection", "-c", help="Search this one instead.")] = None,
     bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.")] = None,
     time: Annotated[str | None, typer.Option(help="An instant, a month, or an interval 2025-05-01/2025-05-31.")] = None,
-    clouds: Annotated[float | None, typer.Option(help="Cloud cover in percent, at the most.")] = None,
-    limit: Annotated[int, typer.Option(help="Products at the most.")] = 20,
+    clouds: Annotated[float | None, typer.Option(help="Maximum cloud cover in percent.")] = None,
+    limit: Annotated[int, typer.Option(help="Maximum number of products.")] = 20,
     stac: Annotated[bool, typer.Option("--stac", help="Find the name through STAC instead of OData.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +86,7 @@ def download(
     totp: Totp = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, even in a terminal.")] = False,
 ) -> None:
-    """Download products as the zips that they come in, verified; prints their paths. What broke off is gone on with."""
+    """Download products as zips, as published, verified; print their paths. Interrupted downloads resume."""
     from xarray_safe.access import CDSE
 
     cdse = CDSE(user, totp=totp)
@@ -103,7 +103,7 @@ def size(
     ],
     as_json: Json = False,
 ) -> None:
-    """Sum the bytes of products without fetching them: of a name, those of its SAFE and of its Zarr twin."""
+    """Print the sizes of products without downloading them; of a name, those of its SAFE and its Zarr."""
     sizes = [entry for place in places for entry in _sizes(place)]
     if as_json:
         typer.echo(
@@ -111,7 +111,7 @@ def size(
         )
         return
     for place, form, count in sizes:
-        typer.echo(f"{count:>14,} {form:<5} {place}" if count is not None else f"{'not there':>14} {form:<5} {place}")
+        typer.echo(f"{count:>14,} {form:<5} {place}" if count is not None else f"{'not found':>14} {form:<5} {place}")
 
 
 def _sizes(place: str) -> list[tuple[str, str, int | None]]:
@@ -128,7 +128,7 @@ def _sizes(place: str) -> list[tuple[str, str, int | None]]:
 
 
 def _size_at(place: str) -> int:
-    """Size of what lies at a path or URL; only the Data Space's own store needs a login, and its client."""
+    """Size of the product at a path or URL; only the Data Space's own store needs a login, and its client."""
     from xarray_safe.access import size
 
     if not place.startswith("s3://eodata/"):

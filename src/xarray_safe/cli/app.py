@@ -1,4 +1,4 @@
-"""The commands of ``xarray-safe`` that look at products: info, tree, compare, verify, quicklook, demo.
+"""The commands of ``xarray-safe`` on products: info, tree, compare, verify, quicklook, demo.
 
 Each file has one command and imports what it needs when it runs, so that ``--help`` is quick.
 """
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIPE_CLOSED = 141
-"""Exit status where nobody reads on, as in ``… | head``; what a shell makes of the signal."""
+"""Exit status when the output is closed, as in ``… | head``; that of a shell for the signal."""
 
 
 class Commands(TyperGroup):
-    """The commands; where nobody reads on they end as other programs do."""
+    """The commands; when their output is closed they end as other programs do."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, till the last of its output is written."""
+        """Run a command until all of its output is written."""
         try:
             try:
                 return super().invoke(ctx)
@@ -48,8 +48,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Open Sentinel .SAFE archives as the tree of EOPF Zarr; look at them, compare, verify, find and fetch.",
-    epilog="Exit status: 0 done; 1 it went wrong; 2 it was called wrongly; 3 products differ or are damaged.",
+    help="Open Sentinel .SAFE archives as the tree of EOPF Zarr; inspect, compare, verify, find and download them.",
+    epilog="Exit status: 0 success; 1 error; 2 invalid arguments; 3 products differ or are damaged.",
 )
 """The whole command line; `cli` runs it."""
 
@@ -63,13 +63,13 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What comes before a command; the help is above."""
+    """Options before a command; the help is above."""
 
 
-LOOKING: dict[Callable[..., None], str] = {
+COMMANDS: dict[Callable[..., None], str] = {
     info: "xarray-safe info PRODUCT.SAFE.zip",
     tree: "xarray-safe tree PRODUCT.SAFE -g measurements | less",
     compare: "xarray-safe compare PRODUCT.SAFE PRODUCT.zarr --html report.html",
@@ -77,6 +77,6 @@ LOOKING: dict[Callable[..., None], str] = {
     quicklook: "xarray-safe quicklook PRODUCT.SAFE.zip -o picture.png",
     demo: "xarray-safe demo --open",
 }
-for command, example in LOOKING.items():
+for command, example in COMMANDS.items():
     app.command(epilog=f"Example: {example}")(command)
 app.registered_commands += access.app.registered_commands

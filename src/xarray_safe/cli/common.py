@@ -1,4 +1,4 @@
-"""What commands share: arguments, and opening what they name."""
+"""Shared by commands: arguments, and opening a product."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DIFFERENT = 3
 """Exit status of a command that did its work and found that products differ or are damaged."""
 
 
-def valid_options(text: str | None) -> str | None:
-    """See that storage options can be read, before the command runs."""
-    options_of(text)
+def check_options(text: str | None) -> str | None:
+    """Check that storage options can be parsed, before the command runs."""
+    parse_options(text)
     return text
 
 
-def _valid_layout(text: str | None) -> str | None:
+def _check_layout(text: str | None) -> str | None:
     if text is not None:
-        from xarray_safe.products import layout_of  # here, so that --help is quick
+        from xarray_safe.products import layout_of  # here, so that --help is fast
 
         try:
             layout_of(text)
@@ -39,12 +39,12 @@ def _valid_layout(text: str | None) -> str | None:
 Product = Annotated[str, typer.Argument(help="Path or URL of a SAFE (folder or zip) or a Zarr.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Layout = Annotated[
-    str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree: 2.8 or 2.5.", callback=_valid_layout)
+    str | None, typer.Option("--layout", "-l", help="Layout of a SAFE's tree, e.g. 2.8.", callback=_check_layout)
 ]
 Options = Annotated[
     str | None,
     typer.Option(
-        "--options", help="storage_options of a remote product, as JSON: '{\"anon\": true}'.", callback=valid_options
+        "--options", help="storage_options of a remote product, as JSON: '{\"anon\": true}'.", callback=check_options
     ),
 ]
 
@@ -53,16 +53,16 @@ def open_product(product: str, layout: str | None = None, options: str | None = 
     """Open a SAFE or a Zarr."""
     from xarray_safe.location import locate
 
-    return locate(product, options_of(options)).open(layout)
+    return locate(product, parse_options(options)).open(layout)
 
 
-def options_of(text: str | None) -> dict[str, Any]:
-    """Read storage options.
+def parse_options(text: str | None) -> dict[str, Any]:
+    """Parse storage options.
 
     Raises
     ------
     typer.BadParameter
-        They are no JSON object.
+        They are not a JSON object.
     """
     if text is None:
         return {}
@@ -75,13 +75,13 @@ def options_of(text: str | None) -> dict[str, Any]:
     return options
 
 
-def writable(file: Path) -> None:
-    """See that a file can be written at a path, before the work that leads to it.
+def check_writable(file: Path) -> None:
+    """Check that a file can be written at a path, before the work for it.
 
     Raises
     ------
     InvalidArgumentError
-        It is a folder, or its folder is not there or cannot be written to.
+        It is a folder, or its folder does not exist or is not writable.
     """
     if file.is_dir():
         raise InvalidArgumentError(f"{file} is a folder; give the name of a file in it.")
@@ -93,7 +93,7 @@ def writable(file: Path) -> None:
 
 
 def print_rich(*parts: Any) -> None:
-    """Print for people: with colours in a terminal; into a pipe as plain text, not cut to a width nor padded to one."""
+    """Print for people: with colours in a terminal; into a pipe as plain text, neither cut nor padded."""
     from rich.console import Console
 
     console = Console()

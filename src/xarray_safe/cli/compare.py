@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.cli.common import DIFFERENT, Json, Layout, options_of, print_rich, valid_options, writable
+from xarray_safe.cli.common import DIFFERENT, Json, Layout, check_options, check_writable, parse_options, print_rich
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 First = Annotated[str, typer.Argument(metavar="A", help="SAFE or Zarr: path or URL.", show_default=False)]
-Second = Annotated[str, typer.Argument(metavar="B", help="The other one.", show_default=False)]
+Second = Annotated[str, typer.Argument(metavar="B", help="The other source.", show_default=False)]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a report to this file.")]
 NoValues = Annotated[bool, typer.Option("--no-values", help="Compare structure and attributes only; reads no pixels.")]
 NoCosts = Annotated[bool, typer.Option("--no-costs", help="Do not measure time, memory and bytes.")]
 OptionsA = Annotated[
-    str | None, typer.Option("--options-a", help="storage_options of A, as JSON.", callback=valid_options)
+    str | None, typer.Option("--options-a", help="storage_options of A, as JSON.", callback=check_options)
 ]
 OptionsB = Annotated[
-    str | None, typer.Option("--options-b", help="storage_options of B, as JSON.", callback=valid_options)
+    str | None, typer.Option("--options-b", help="storage_options of B, as JSON.", callback=check_options)
 ]
 
 
@@ -41,20 +41,20 @@ def compare(
 ) -> None:
     """Compare a product's SAFE with its Zarr: every value and attribute, and what opening each costs.
 
-    The SAFE is opened in the layout of the Zarr; two SAFEs in that of --layout. Exit status 3 if anything differs that
-    is not expected of ESA's converter.
+    The SAFE is opened in the layout of the Zarr; two SAFEs in that of --layout. Exit status 3 if anything differs other
+    than the known errors of ESA's converter.
     """
     from xarray_safe.compare import compare as run
 
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        writable(html)
+        check_writable(html)
     with progress_bar() as progress:
         found = run(
             a,
             b,
-            safe_options=options_of(options_a),
-            zarr_options=options_of(options_b),
+            safe_options=parse_options(options_a),
+            zarr_options=parse_options(options_b),
             layout=layout,
             values=not no_values,
             costs=not no_costs,
@@ -74,7 +74,7 @@ def compare(
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], object]]:
-    """Show the variables go by, on a terminal's standard error; else nothing."""
+    """Show the variables as they are compared, on a terminal's standard error; else nothing."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return

@@ -1,4 +1,4 @@
-"""``xarray-safe demo``: all of it at once, offline, on a product that it generates."""
+"""``xarray-safe demo``: everything at once, offline, on a generated product."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def demo(folder: Folder = Path("xarray-safe-demo"), scale: Scale = 1 / 30, show:
     """
     import xarray.backends
 
-    xarray.backends.list_engines()  # plugins of xarray may bring PROJ, which must be there before that of ecCodes
+    xarray.backends.list_engines()  # plugins of xarray may load PROJ, which must be loaded before that of ecCodes
     from xarray_safe.compare import compare
     from xarray_safe.sample import Spec, scaled_size
 
     spec = Spec(size=scaled_size(scale), nodata=0.05)
-    safe, twin = product(folder, spec)
-    typer.echo(f"SAFE:   {safe}\nZarr:   {twin}")
+    safe, zarr = product(folder, spec)
+    typer.echo(f"SAFE:   {safe}\nZarr:   {zarr}")
     with progress_bar() as progress:
-        found = compare(safe, twin, progress=progress)
+        found = compare(safe, zarr, progress=progress)
     report = found.to_html(folder / "report.html")
     print_rich(found)
     typer.echo(f"Report: {report}")

@@ -10,7 +10,7 @@ from xarray_safe.cli.common import Json, Layout, Options, Product, open_product
 
 
 def info(product: Product, layout: Layout = None, options: Options = None, as_json: Json = False) -> None:
-    """Say what a product is: id, platform, level, type, instrument, mode, EPSG, times, cloud cover."""
+    """Print ten facts of a product: id, platform, level, type, instrument, mode, EPSG, times, cloud cover."""
     from xarray_safe.summary import summary
 
     with open_product(product, layout, options) as tree:

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xarray_safe.cli.common import Options, Product, options_of, writable
+from xarray_safe.cli.common import Options, Product, check_writable, parse_options
 from xarray_safe.errors import CorruptFileError, MissingElementError, SafeError
 
 if TYPE_CHECKING:
     from xarray_safe.location import ProductLocation
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; '-' for standard output.")]
-Size = Annotated[int, typer.Option("--size", "-s", min=16, help="Pixels of the longer side at the most.")]
+Size = Annotated[int, typer.Option("--size", "-s", min=16, help="Maximum pixels of the longer side.")]
 
 
 def quicklook(product: Product, output: Output = None, size: Size = 700, options: Options = None) -> None:
     """Write a product's true colour as PNG; of a SAFE from the low resolutions that its images hold."""
     from xarray_safe.location import locate
 
-    source = locate(product, options_of(options))
+    source = locate(product, parse_options(options))
     target = output or Path(f"{Path(source.label.rstrip('/')).name.split('.')[0]}.png")
     if target != Path("-"):
-        writable(target)
+        check_writable(target)
     picture = _of_safe(source, size) if source.kind == "SAFE" else _of_zarr(source, size)
     if target == Path("-"):
         sys.stdout.buffer.write(picture)
@@ -46,7 +46,7 @@ def _of_safe(source: ProductLocation, size: int) -> bytes:
 
 
 def _of_zarr(source: ProductLocation, size: int) -> bytes:
-    from xarray_safe.location import describe_error
+    from xarray_safe.net.urls import describe_error
     from xarray_safe.quicklook import true_colour
 
     with source.open() as tree:
@@ -54,8 +54,9 @@ def _of_zarr(source: ProductLocation, size: int) -> bytes:
             picture = true_colour(tree, size)
         except SafeError:
             raise
-        except Exception as error:  # whatever a damaged chunk makes a codec say
-            raise CorruptFileError(f"{source.label}: its bands cannot be read ({describe_error(error)})") from error
+        except Exception as error:  # codecs raise anything on a damaged chunk
+            said = describe_error(error, limit=None)
+            raise CorruptFileError(f"{source.label}: its bands cannot be read ({said})") from error
     if picture is None:
         raise MissingElementError(f"{source.label} has no red, green and blue of one resolution to draw")
     return picture

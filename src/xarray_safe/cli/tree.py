@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from xarray import DataArray, DataTree
 
-Group = Annotated[str | None, typer.Option("--group", "-g", help="Show what lies below this group.")]
+Group = Annotated[str | None, typer.Option("--group", "-g", help="Show only this group and the groups below it.")]
 Flat = Annotated[bool, typer.Option("--flat", "-f", help="One variable a line with its path, for grep.")]
-Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Coordinates too.")]
+Coordinates = Annotated[bool, typer.Option("--coords", "-c", help="Also list coordinates.")]
 
 
 def tree(
@@ -30,12 +30,12 @@ def tree(
     """List the groups and variables of a product, with dimensions and data types."""
     from xarray import DataTree
 
-    from xarray_safe.net.urls import bared
+    from xarray_safe.net.urls import redact
 
     with open_product(product, layout, options) as opened:
         path = f"/{(group or '').strip('/')}"
         if path not in opened.groups:
-            raise UnknownGroupError(f"{bared(product)} has no group {path}; there are: {', '.join(opened.groups)}")
+            raise UnknownGroupError(f"{redact(product)} has no group {path}; there are: {', '.join(opened.groups)}")
         top = opened[path]
         assert isinstance(top, DataTree)
         for line in _flat(top, coords) if flat else _nested(top, coords):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xarray_safe.archive.verify import Entry
 
 Products = Annotated[list[str], typer.Argument(help="Folders or zips.", show_default=False)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only problems.")]
 
 
 def verify(products: Products, quiet: Quiet = False) -> None:
@@ -31,12 +31,12 @@ def verify(products: Products, quiet: Quiet = False) -> None:
 
 
 def _verify(product: str, quiet: bool) -> int:
-    """Check one product and say what is wrong with it; gives the exit status that it alone would have."""
+    """Check one product and print its problems; return the exit status for it alone."""
     from xarray_safe.archive import open_archive
     from xarray_safe.archive.verify import check, read
-    from xarray_safe.net.urls import bared
+    from xarray_safe.net.urls import redact
 
-    name = bared(product)
+    name = redact(product)
     try:
         archive = open_archive(product)
         try:
@@ -59,7 +59,7 @@ def _verify(product: str, quiet: bool) -> int:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Entry], object]]:
-    """Show bytes go by, on a terminal's standard error; else nothing."""
+    """Show the checked bytes, on a terminal's standard error; else nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

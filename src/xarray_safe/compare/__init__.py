@@ -1,4 +1,4 @@
-"""Hold two sources of one product against each other: every value and attribute, and what opening each costs."""
+"""Compare two sources of one product: every value and attribute, and what opening each costs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from xarray_safe.compare.comparison import Comparison
 from xarray_safe.compare.costs import MeasuringFailedError, measure
-from xarray_safe.compare.differences import Differences
-from xarray_safe.compare.expected import Known
-from xarray_safe.compare.result import Comparison, Difference, Side, Step, Values
-from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError
-from xarray_safe.location import ProductLocation, describe_error, locate
-from xarray_safe.net.urls import bared
+from xarray_safe.compare.differences import TreeComparer
+from xarray_safe.compare.expected import ExpectedDifferences
+from xarray_safe.compare.result import ComparedSource, Difference, Measurement, Values
+from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
+from xarray_safe.location import ProductLocation, locate
+from xarray_safe.net.urls import describe_error, redact
 from xarray_safe.products.layouts import layout_in, layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     from xarray_safe.compare.differences import Progress
 
-__all__ = ["Comparison", "Difference", "MeasuringFailedError", "Side", "Step", "Values", "compare"]
+__all__ = ["ComparedSource", "Comparison", "Difference", "Measurement", "MeasuringFailedError", "Values", "compare"]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this module
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
 
 
 def compare(
@@ -43,19 +47,20 @@ def compare(
     Parameters
     ----------
     safe, zarr
-        Path, URL, or open tree. Any two sources will do, in any order, two SAFEs too.
+        Path, URL, or open tree. Any two sources can be compared, in any order, also two SAFEs.
         A SAFE is opened in the layout of the Zarr. A local Zarr may be a zip.
     safe_options, zarr_options
         ``storage_options`` for fsspec.
     layout
-        In which SAFEs are opened, ``2.8`` or ``2.5``; by default that of the Zarr, or the default of ``engine="safe"``.
-        A Zarr in which none can be read is taken to have this one.
+        Layout in which SAFEs are opened, e.g. ``2.8``; by default that of the Zarr, or the default of
+        ``engine="safe"``.
+        A Zarr that does not state its layout is assumed to have this one.
     values
         Whether to compare values; without them only what opening reads is compared.
     costs
         Whether to measure what opening, the first pixel and one band cost, each source in a process of its own (after
         the comparison, so that local files are in the system's cache for both). Not for trees that are open already.
-        Costs, sizes and pictures that fail are no reason to fail: `Side.notes` says why.
+        Failing costs, sizes and pictures do not make the comparison fail: `ComparedSource.notes` says why.
     progress
         Called before each variable with its path, its number and the number of variables.
 
@@ -67,9 +72,9 @@ def compare(
     Raises
     ------
     MissingFileError
-        One of them is not there.
+        One of them does not exist.
     InvalidArgumentError
-        One of them is neither format, or its layout is not known, or not the one that is asked for.
+        One of them is in neither format, or its layout is unknown or not the requested one.
     SafeError
         What ``engine="safe"`` raises, or a Zarr cannot be opened.
 
@@ -84,8 +89,8 @@ def compare(
     ]
     with ExitStack() as stack:
         trees, common = _open(sources, None if layout is None else layout_of(layout), stack)
-        known = Known(common, (not _is_safe(sources[0]), not _is_safe(sources[1])))
-        found = Differences(known, values=values, progress=progress)
+        known = ExpectedDifferences(common, (not _is_safe(sources[0]), not _is_safe(sources[1])))
+        found = TreeComparer(known, values=values, progress=progress)
         found.compare(trees[0], trees[1])
         left, right = (
             _side(source, tree, common, pictures=values, costs=costs)
@@ -104,7 +109,7 @@ def compare(
 def _open(
     sources: list[ProductLocation | DataTree], asked: str | None, stack: ExitStack
 ) -> tuple[tuple[DataTree, DataTree], str]:
-    """Open what is not open yet, a SAFE last, in the layout that is asked for or that of the other."""
+    """Open what is not open yet, a SAFE last, in the requested layout or that of the other source."""
     trees: dict[int, DataTree] = {}
     layout = asked
     for i in sorted(range(len(sources)), key=lambda i: _is_safe(sources[i])):
@@ -121,12 +126,12 @@ def _open(
 
 
 def _layout(source: ProductLocation | DataTree, tree: DataTree, asked: str | None) -> str:
-    """Layout of what was opened; where none can be read in it, the one that is asked for.
+    """Layout of what was opened; if it does not state one, the requested layout.
 
     Raises
     ------
     InvalidArgumentError
-        None can be read, and none is asked for; or another one is.
+        It states none, and none is requested; or another one is requested.
     """
     name = source.label if isinstance(source, ProductLocation) else "the open tree"
     try:
@@ -141,12 +146,12 @@ def _layout(source: ProductLocation | DataTree, tree: DataTree, asked: str | Non
 
 
 def _tree(source: DataTree) -> DataTree:
-    """Give an open tree.
+    """Return an open tree, checked to be one.
 
     Raises
     ------
     InvalidArgumentError
-        It is none.
+        It is not a tree.
     """
     if not hasattr(source, "subtree"):
         raise InvalidArgumentError(f"a {type(source).__name__} is neither a path, a URL nor an open DataTree")
@@ -157,17 +162,19 @@ def _is_safe(source: ProductLocation | DataTree) -> bool:
     return isinstance(source, ProductLocation) and source.kind == "SAFE"
 
 
-def _side(source: ProductLocation | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool) -> Side:
-    """Look at one source; what cannot be found out is a note."""
+def _side(
+    source: ProductLocation | DataTree, tree: DataTree, layout: str, *, pictures: bool, costs: bool
+) -> ComparedSource:
+    """Inspect one source; what cannot be determined becomes a note."""
     notes: list[str] = []
     picture = _picture(tree, notes) if pictures else None
     facts = _summary(tree, notes)
     if not isinstance(source, ProductLocation):
-        url = bared(str(tree.encoding.get("source") or tree.name or "an open tree"))
-        return Side("tree", url, None, facts, (), picture, tuple(notes))
+        url = redact(str(tree.encoding.get("source") or tree.name or "an open tree"))
+        return ComparedSource("tree", url, None, facts, (), picture, tuple(notes))
     size = _size(source, notes)
     steps = _costs(source, layout, notes) if costs else ()
-    return Side(source.kind, source.label, size, facts, steps, picture, tuple(notes))
+    return ComparedSource(source.kind, source.label, size, facts, steps, picture, tuple(notes))
 
 
 def _summary(tree: DataTree, notes: list[str]) -> Summary:
@@ -181,8 +188,8 @@ def _summary(tree: DataTree, notes: list[str]) -> Summary:
 def _picture(tree: DataTree, notes: list[str]) -> bytes | None:
     try:
         return true_colour(tree)
-    except Exception as error:  # whatever a damaged image makes a decoder say
-        notes.append(f"no picture: {describe_error(error)}")
+    except Exception as error:  # decoders raise anything on a damaged image
+        notes.append(f"no picture: {describe_error(error, limit=None)}")
         return None
 
 
@@ -190,13 +197,13 @@ def _size(source: ProductLocation, notes: list[str]) -> int | None:
     try:
         return source.size()
     except (SafeError, ImportError, OSError) as error:
-        notes.append(f"size not known: {bared(str(error))}")
+        notes.append(f"size not known: {redact(str(error))}")
         return None
 
 
-def _costs(source: ProductLocation, layout: str, notes: list[str]) -> tuple[Step, ...]:
+def _costs(source: ProductLocation, layout: str, notes: list[str]) -> tuple[Measurement, ...]:
     try:
         return measure(source, layout)
     except MeasuringFailedError as error:
-        notes.append(f"costs not known: {bared(str(error))}")
+        notes.append(f"costs not known: {redact(str(error))}")
         return error.steps

@@ -1,4 +1,4 @@
-"""Charts of a comparison as SVG, which a report holds in itself; no script, no library."""
+"""Charts of a comparison as SVG, embedded in a report; no script, no library."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from xarray_safe.compare.format import seconds_text, steps_of, title_of
+from xarray_safe.compare.format import paired_steps, seconds_text, side_titles
 from xarray_safe.location import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from xarray_safe.compare.result import Comparison, Step
+    from xarray_safe.compare.result import Findings, Measurement
 
 _WIDTH: Final = 360
 _LEFT: Final = 84
@@ -22,7 +22,7 @@ _GAP: Final = 14
 
 
 @dataclass(frozen=True)
-class Bars:
+class BarChart:
     """One chart: bars in pairs, left source above right source.
 
     Parameters
@@ -30,7 +30,7 @@ class Bars:
     title
         What is measured.
     rows
-        Label of a pair, and the parts of both bars, e.g. CPU of user and system; None where not known.
+        Label of a pair, and the parts of both bars, e.g. CPU of user and system; None if not known.
     show
         How a number is written.
     """
@@ -68,36 +68,36 @@ class Bars:
         yield f'<text class="value" x="{x + 6:.1f}" y="{y + _BAR - 2.5}">{escape(text)}</text>'
 
 
-def charts(found: Comparison) -> list[str]:
-    """Draw what the sources cost and how big they are, of all for which there are numbers."""
-    names = title_of(found)
-    return [bars.svg(names) for bars in (*_of_costs(found), *_of_sizes(found))]
+def charts(found: Findings) -> list[str]:
+    """Draw costs and sizes of the sources, if they were measured."""
+    names = side_titles(found)
+    return [bars.svg(names) for bars in (*_cost_charts(found), *_size_charts(found))]
 
 
-def _of_costs(found: Comparison) -> Iterator[Bars]:
-    if not steps_of(found):
+def _cost_charts(found: Findings) -> Iterator[BarChart]:
+    if not paired_steps(found):
         return
-    yield _of_steps(found, "Wall time", lambda step: (step.wall,), seconds_text)
-    yield _of_steps(found, "CPU time: user, and paler: system", lambda step: (step.user, step.system), seconds_text)
-    yield _of_steps(found, "Peak memory", lambda step: None if step.memory is None else (step.memory,), _bytes)
-    yield _of_steps(found, "Bytes moved", lambda step: (step.moved,), _bytes)
+    yield _cost_chart(found, "Wall time", lambda step: (step.wall,), seconds_text)
+    yield _cost_chart(found, "CPU time: user, and paler: system", lambda step: (step.user, step.system), seconds_text)
+    yield _cost_chart(found, "Peak memory", lambda step: None if step.memory is None else (step.memory,), _bytes)
+    yield _cost_chart(found, "Bytes moved", lambda step: (step.moved,), _bytes)
     if any(step.requests for side in (found.left, found.right) for step in side.steps):
-        yield _of_steps(found, "HTTP requests", lambda step: (step.requests,), lambda count: f"{count:.0f}")
+        yield _cost_chart(found, "HTTP requests", lambda step: (step.requests,), lambda count: f"{count:.0f}")
 
 
-def _of_sizes(found: Comparison) -> Iterator[Bars]:
+def _size_charts(found: Findings) -> Iterator[BarChart]:
     sizes = [None if side.size is None else (float(side.size),) for side in (found.left, found.right)]
     if any(sizes):
-        yield Bars("Size of the product", (("all files", sizes[0], sizes[1]),), _bytes)
+        yield BarChart("Size of the product", (("all files", sizes[0], sizes[1]),), _bytes)
 
 
-def _of_steps(
-    found: Comparison, title: str, of: Callable[[Step], tuple[float, ...] | None], show: Callable[[float], str]
-) -> Bars:
-    def bar(step: Step | None) -> tuple[float, ...] | None:
+def _cost_chart(
+    found: Findings, title: str, of: Callable[[Measurement], tuple[float, ...] | None], show: Callable[[float], str]
+) -> BarChart:
+    def bar(step: Measurement | None) -> tuple[float, ...] | None:
         return None if step is None else of(step)
 
-    return Bars(title, tuple((name, bar(left), bar(right)) for name, left, right in steps_of(found)), show)
+    return BarChart(title, tuple((name, bar(left), bar(right)) for name, left, right in paired_steps(found)), show)
 
 
 def _bytes(size: float) -> str:

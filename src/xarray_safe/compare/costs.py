@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.compare.result import Step
+from xarray_safe.compare.result import Measurement
 from xarray_safe.errors import SafeError
-from xarray_safe.location import describe_error
+from xarray_safe.net.urls import describe_error
 from xarray_safe.quicklook import colour_paths, find
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ _LONGEST = 600.0
 
 
 class MeasuringFailedError(SafeError, RuntimeError):
-    """Opening or reading failed in the process that measures, or that process did; see `steps`."""
+    """Opening or reading failed in the measuring process, or that process itself failed; see `steps`."""
 
-    def __init__(self, message: str, steps: tuple[Step, ...] = ()) -> None:
+    def __init__(self, message: str, steps: tuple[Measurement, ...] = ()) -> None:
         super().__init__(message)
         self.steps = steps
-        """What was measured before."""
+        """Measurements before the failure."""
 
 
-def measure(location: ProductLocation, layout: str, longest: float = _LONGEST) -> tuple[Step, ...]:
+def measure(location: ProductLocation, layout: str, longest: float = _LONGEST) -> tuple[Measurement, ...]:
     """Open a source, read one pixel, read one band, in a fresh process whose imports are done.
 
     Parameters
@@ -57,7 +57,7 @@ def measure(location: ProductLocation, layout: str, longest: float = _LONGEST) -
     Raises
     ------
     MeasuringFailedError
-        With what the process said, and the steps before.
+        With the message of the process, and the steps before.
     """
     task = {"kind": location.kind, "url": location.url, "options": dict(location.storage_options), "layout": layout}
     try:
@@ -77,7 +77,7 @@ def measure(location: ProductLocation, layout: str, longest: float = _LONGEST) -
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         raise MeasuringFailedError(f"{location.label}: measuring failed: {last[0]}")
     told = json.loads(done.stdout.splitlines()[-1])
-    steps = tuple(Step(**step) for step in told["steps"])
+    steps = tuple(Measurement(**step) for step in told["steps"])
     if told["failed"]:
         raise MeasuringFailedError(f"{location.label}: measuring failed: {told['failed']}", steps)
     return steps
@@ -92,16 +92,16 @@ def main() -> None:
     location = ProductLocation(task["kind"], task["url"], task["options"])
     steps, failed = [], ""
     try:
-        for step in steps_of(lambda: location.open(task["layout"])):
+        for step in measure_steps(lambda: location.open(task["layout"])):
             steps.append(asdict(step))  # noqa: PERF401  (those before a failure count)
-    except Exception as error:  # what is damaged; the parent tells
-        failed = describe_error(error)
+    except Exception as error:  # whatever is damaged; the parent process reports it
+        failed = describe_error(error, limit=None)
     print(json.dumps({"steps": steps, "failed": failed}), flush=True)
     os._exit(0)  # plugins of xarray were imported that may bring native libraries which do not end well together
 
 
 def _import_all() -> None:
-    """Import all that opening and reading need: imports are no part of what is measured."""
+    """Import everything that opening and reading need: imports are not measured."""
     import xarray.backends
 
     xarray.backends.list_engines()  # imports the plugins of all packages, as the first opening would
@@ -115,11 +115,11 @@ def _import_all() -> None:
             importlib.import_module(name)
 
 
-def steps_of(open_tree: Callable[[], DataTree]) -> Iterator[Step]:
+def measure_steps(open_tree: Callable[[], DataTree]) -> Iterator[Measurement]:
     """Measure the steps in this process."""
-    from xarray_safe.compare.usage import Meter
+    from xarray_safe.compare.usage import UsageMeter
 
-    meter = Meter()
+    meter = UsageMeter()
     with _step(meter, "open") as opened:
         tree = open_tree()
     yield opened.step
@@ -157,7 +157,7 @@ def choose_images(tree: DataTree) -> tuple[DataArray | None, DataArray | None]:
 class _Measured:
     """Measures what happens inside ``with``."""
 
-    step: Step
+    step: Measurement
 
     def __init__(self, meter: Any, name: str) -> None:
         self._meter, self._name = meter, name
@@ -171,7 +171,9 @@ class _Measured:
         wall, (user, system) = time.perf_counter() - self._wall, _cpu()
         counts = self._meter.stop()
         user, system = user - self._times[0], system - self._times[1]
-        self.step = Step(self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read)
+        self.step = Measurement(
+            self._name, wall, user, system, counts.memory, counts.requests, counts.received, counts.read
+        )
 
 
 def _cpu() -> tuple[float, float]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.expected import ITSELF, MISSING, OUTPUTS, Cut, Known
+from xarray_safe.compare.expected import ITSELF, MISSING, OUTPUTS, ExpectedDifferences, TruncatedLabels
 from xarray_safe.compare.result import Difference
-from xarray_safe.compare.values import Unreadable, differ
+from xarray_safe.compare.values import UnreadableError, differ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,27 +28,29 @@ Progress = Callable[[str, int, int], object]
 """Called with the path of a variable, its number, and the number of variables."""
 
 Why = Callable[[tuple[str, ...], object, object], str]
-"""Says, of the path in an attribute and of both values, why they are expected to differ; empty if they are not."""
+"""Reason why two values at a path in an attribute are expected to differ; empty if they are not."""
 
 ENCODINGS: Final = ("dtype", "scale_factor", "add_offset", "_FillValue", "units", "calendar", "coordinates")
 """Encodings that say what the values mean; chunks and compressors are each format's own."""
 
 
-class Differences:
+class TreeComparer:
     """Compare two trees.
 
     Parameters
     ----------
     known
-        What is expected of them.
+        Differences that are expected.
     values
-        Whether to read and compare values. Coordinates of one dimension are compared anyway.
+        Whether to read and compare values. Coordinates of one dimension are always compared.
     progress
         Called before each variable.
     """
 
-    def __init__(self, known: Known, *, values: bool = True, progress: Progress = lambda *_: None) -> None:
-        self._known = known
+    def __init__(
+        self, expected: ExpectedDifferences, *, values: bool = True, progress: Progress = lambda *_: None
+    ) -> None:
+        self._expected = expected
         self.found: list[Difference] = []
         self.compared: Counter[str] = Counter()
         self._values = values
@@ -86,25 +88,25 @@ class Differences:
         self._variable(where, left.variables[name], right.variables[name], read)
 
     def _variable(self, where: str, left: Variable, right: Variable, read: Map) -> None:
-        cut = self._known.cut_labels(where, left, right)
+        cut = self._expected.truncated_labels(where, left, right)
         same_shape = left.dims == right.dims and left.shape == right.shape
         if not same_shape:
             sides = (f"{tuple(map(str, side.dims))} {side.shape}" for side in (left, right))
             self._add(where, "dims", *sides)
         dtypes = (left.dtype, right.dtype)
-        self._equal(where, "dtype", left.dtype == right.dtype, *dtypes, _of_cut(cut, "dtype", "", *dtypes))
+        self._equal(where, "dtype", left.dtype == right.dtype, *dtypes, _truncation_reason(cut, "dtype", "", *dtypes))
         if same_shape and (self._values or left.ndim <= 1):
-            self._compare_values(where, left, right, read, _of_cut(cut, "values"))
+            self._compare_values(where, left, right, read, _truncation_reason(cut, "values"))
 
         def why(path: tuple[str, ...], u: object, v: object) -> str:
-            return _of_cut(cut, "attribute", path[0], u, v) if len(path) == 1 else ""
+            return _truncation_reason(cut, "attribute", path[0], u, v) if len(path) == 1 else ""
 
         for key in sorted({*left.attrs, *right.attrs}, key=str):
             self._leaves(f"{where}@{key}", left.attrs, right.attrs, key, why)
         for key in ENCODINGS:
             if key in left.encoding or key in right.encoding:
                 u, v = left.encoding.get(key), right.encoding.get(key)
-                reason = _of_cut(cut, "encoding", key, u, v)
+                reason = _truncation_reason(cut, "encoding", key, u, v)
                 self._equal(f"{where}#{key}", "encoding", _same_encoding(key, u, v), u, v, reason)
 
     def _compare_values(self, where: str, left: Variable, right: Variable, read: Map, why: str) -> None:
@@ -112,35 +114,35 @@ class Differences:
             self.compared["values"] += math.prod(left.shape)
         try:
             found = differ(left, right, read)
-        except Unreadable as error:  # a damaged image: a finding, and the others are compared all the same
+        except UnreadableError as error:  # a damaged image: a finding, and the others are compared all the same
             self._add(where, "unreadable", *error.sides)
             return
         if found:
             if left.dims[-2:] != ("y", "x"):
-                found = replace(found, map=None)  # it shows where on the ground
-            u, v = (short(side[found.first].values[()]) for side in (left, right))
+                found = replace(found, map=None)  # a map shows where on the ground
+            u, v = (truncate(side[found.first].values[()]) for side in (left, right))
             self.found.append(Difference(where, "values", u, v, why, found))
 
     def _group_attrs(self, group: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
-        outputs = self._known.outputs(group, left, right)
-        left, right, own = self._known.itself(group, left, right)
+        outputs = self._expected.converter_outputs(group, left, right)
+        left, right, own = self._expected.converter_steps(group, left, right)
         for where, u, v in own:
-            self._add(f"{group}@{where}", "attribute", short(u), short(v), ITSELF)
+            self._add(f"{group}@{where}", "attribute", truncate(u), truncate(v), ITSELF)
 
         def why(path: tuple[str, ...], u: object, v: object) -> str:
             if outputs and path[: len(outputs)] == outputs:
                 return OUTPUTS
-            return self._known.note(group, path[0], u, v) if len(path) == 1 else ""
+            return self._expected.cfgrib_note(group, path[0], u, v) if len(path) == 1 else ""
 
         for key in sorted({*left, *right}, key=str):
             self._leaves(f"{group}@{key}", left, right, key, why)
 
     def _leaves(self, where: str, left: Mapping[str, Any], right: Mapping[str, Any], key: str, why: Why) -> None:
         """Compare an attribute leaf by leaf; paths tell keys from indexes, names in messages do not."""
-        a, b = (dict(leaves(side[key])) if key in side else {} for side in (left, right))
+        a, b = (dict(iter_leaves(side[key])) if key in side else {} for side in (left, right))
         for path in sorted(a.keys() | b.keys(), key=str):
             u, v = a.get(path, MISSING), b.get(path, MISSING)
-            ok = path in a and path in b and same(u, v)
+            ok = path in a and path in b and attrs_equal(u, v)
             steps = tuple(str(step) for step in path)
             reason = "" if ok else why((str(key), *steps), u, v)
             self._equal("/".join((where, *steps)), "attribute", ok, u, v, reason)
@@ -155,60 +157,62 @@ class Differences:
     def _equal(self, path: str, kind: str, ok: bool, left: object, right: object, why: str) -> None:
         self.compared[f"{kind}s"] += 1
         if not ok:
-            self._add(path, kind, short(left), short(right), why)
+            self._add(path, kind, truncate(left), truncate(right), why)
 
     def _add(self, path: str, kind: str, left: str, right: str, why: str = "") -> None:
         self.found.append(Difference(path, kind, left, right, why))
 
 
-def _of_cut(cut: Cut | None, kind: str, key: str = "", left: object = None, right: object = None) -> str:
+def _truncation_reason(
+    cut: TruncatedLabels | None, kind: str, key: str = "", left: object = None, right: object = None
+) -> str:
     """Why a difference of labels is expected, where the converter cut them."""
     return "" if cut is None else cut.reason(kind, key, left, right)
 
 
-def leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:
-    """Give the leaves of nested dicts and lists with their paths; empty ones are leaves."""
+def iter_leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """Yield the leaves of nested dicts and lists with their paths; empty ones are leaves."""
     if isinstance(value, dict) and value:
         for key in value:
-            yield from leaves(value[key], (*path, str(key)))
+            yield from iter_leaves(value[key], (*path, str(key)))
     elif isinstance(value, list | tuple) and value:
         for i, item in enumerate(value):
-            yield from leaves(item, (*path, i))
+            yield from iter_leaves(item, (*path, i))
     else:
         yield path, value
 
 
-def same(left: object, right: object) -> bool:
-    """Tell whether two attributes are equal and of equal kind: 1 is not 1.0, NaN is NaN, numpy is Python."""
-    a, b = plain(left), plain(right)
+def attrs_equal(left: object, right: object) -> bool:
+    """Return True if two attributes are equal in value and type: 1 is not 1.0, NaN is NaN, numpy counts as Python."""
+    a, b = to_python(left), to_python(right)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(attrs_equal, a, b))
     if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
         return True
     return type(a) is type(b) and a == b
 
 
-def plain(value: object) -> object:
-    """Give a value without numpy."""
+def to_python(value: object) -> object:
+    """Return a value as plain Python, without numpy."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
-def short(value: object, most: int = 80) -> str:
-    """Give a value as text of bounded length."""
-    text = value if isinstance(value, str) else str(plain(value))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def truncate(value: object, length: int = 80) -> str:
+    """Return a value as text of at most `length` characters."""
+    text = value if isinstance(value, str) else str(to_python(value))
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _same_encoding(key: str, left: object, right: object) -> bool:
-    """Tell whether two encodings mean the same: 1 is 1.0, and midnight need not be written."""
+    """Return True if two encodings mean the same: 1 is 1.0, and midnight may be omitted."""
     if key == "dtype" and left is not None and right is not None:
         return np.dtype(left) == np.dtype(right)  # type: ignore[call-overload, no-any-return]
-    a, b = plain(left), plain(right)
+    a, b = to_python(left), to_python(right)
     if key == "units" and isinstance(a, str) and isinstance(b, str):
         return _units(a) == _units(b)
     if isinstance(a, int | float) and isinstance(b, int | float):
         return a == b or (a != a and b != b)
-    return same(a, b)
+    return attrs_equal(a, b)
 
 
 def _units(text: str) -> tuple[str, object]:

@@ -1,7 +1,7 @@
-"""What differs because ESA's converter errs or speaks of itself; each is documented in docs/explanation/tree.md.
+"""Differences that come from errors of ESA's converter or its notes about itself; see docs/explanation/tree.md.
 
 Only what the converter writes is expected, exactly as it writes it, and only of a side that it may have written: a
-Zarr, or an open tree, of which nobody knows. Of two SAFEs nothing is.
+Zarr, or an open tree of unknown origin. Between two SAFEs no difference is expected.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ OUTPUTS: Final = "names that the converter invents for its own output"
 WHEN: Final = "cfgrib notes when the conversion ran"
 
 MISSING: Final = "<missing>"
-"""What stands in place of something that one side lacks."""
+"""Shown in place of what one side lacks."""
 
 _BAND: Final = "/conditions/geometry/band"
 _DETECTOR: Final = "/conditions/geometry/detector"
-_OUR_OUTPUTS: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
-_OUR_NOTE: Final = "GRIB to CDM+CF as cfgrib does it"
+_OUTPUTS_OF_SAFE: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
+_NOTE_OF_SAFE: Final = "GRIB to CDM+CF as cfgrib does it"
 _NOTES: Final = {
     f"/conditions/meteorology/{group}": re.compile(
         r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)? GRIB to CDM\+CF via cfgrib-\S+/ecCodes-\S+ "
@@ -42,10 +42,10 @@ _NOTES: Final = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Labels that the converter cut to one character: of which variable, on which side, how long they are on the other.
+class TruncatedLabels:
+    """Labels that the converter truncated to one character: path of the variable, side, length on the other side.
 
-    Its `reason` covers what follows from the cut, no other change of these variables.
+    Its `reason` covers what follows from that, not other changes of these variables.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Cut:
     whole: int
 
     def reason(self, kind: str, key: str, left: object, right: object) -> str:
-        """Say why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
+        """Return why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
         ours, theirs = (right, left) if self.on_left else (left, right)
         types = (str(ours), str(theirs))
         if kind == "values":
@@ -72,35 +72,35 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is expected of two trees.
+class ExpectedDifferences:
+    """Differences that are expected between two trees.
 
     Parameters
     ----------
     layout
         Layout of both.
     converted
-        Whether the left one, and the right one, may be what the converter wrote.
+        Whether the left one, and the right one, may have been written by the converter.
     """
 
     layout: str
     converted: tuple[bool, bool] = (True, True)
 
-    def cut_labels(self, path: str, left: Variable, right: Variable) -> Cut | None:
-        """Tell whether a side has labels of geometry that are the first characters of the other's."""
+    def truncated_labels(self, path: str, left: Variable, right: Variable) -> TruncatedLabels | None:
+        """Return the truncation if the labels of one side are the first characters of the other's; else None."""
         if self.layout != "2.8" or path not in (_BAND, _DETECTOR) or left.shape != right.shape:
             return None
         try:
             texts = [[str(label) for label in side.values.ravel()] for side in (left, right)]
-        except Exception:  # they cannot be read: that is a difference of its own
+        except Exception:  # unreadable labels are a difference of their own
             return None
-        for on_left, ours, theirs in self._ways(*texts):
+        for on_left, ours, theirs in self._directions(*texts):
             whole = max(map(len, ours), default=0)
             if whole > 1 and theirs == [label[:1] for label in ours]:
-                return Cut(path, on_left, whole)
+                return TruncatedLabels(path, on_left, whole)
         return None
 
-    def itself(
+    def converter_steps(
         self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, object, object]]]:
         """Take the converter's own entry out of the processing history of the root.
@@ -124,36 +124,36 @@ class Known:
                 entries.setdefault(where, [MISSING, MISSING])[side] = step.entry
         return rest[0], rest[1], [(where, *both) for where, both in entries.items() if both[0] != both[1]]  # type: ignore[misc]
 
-    def outputs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Path:
+    def converter_outputs(self, path: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Path:
         """Path of the outputs that the converter gives the step before its own: what it then takes as its inputs."""
         if path != "/":
             return ()
-        for _, ours, theirs in self._ways(left, right):
+        for _, ours, theirs in self._directions(left, right):
             step = converter_step(theirs)
             if step is None or step.number == 0:
                 continue
             before = theirs[HISTORY][step.level][step.number - 1]
             found = before.get("outputs") if isinstance(before, dict) else None
             where = (HISTORY, step.level, str(step.number - 1), "outputs")
-            if _is_safe(found) and found == step.entry.get("inputs") and _OUR_OUTPUTS.fullmatch(_at(ours, where)):
+            if _is_safe(found) and found == step.entry.get("inputs") and _OUTPUTS_OF_SAFE.fullmatch(_at(ours, where)):
                 return where
         return ()
 
-    def note(self, path: str, key: str, left: object, right: object) -> str:
-        """Say why a note of cfgrib's is expected to differ; empty if it is not."""
+    def cfgrib_note(self, path: str, key: str, left: object, right: object) -> str:
+        """Return why a note of cfgrib is expected to differ; empty if it is not."""
         shape = _NOTES.get(path)
         if self.layout != "2.5" or shape is None or key != "history":
             return ""
-        for _, ours, theirs in self._ways(left, right):
-            if shape.fullmatch(str(theirs)) and (ours == _OUR_NOTE or shape.fullmatch(str(ours))):
+        for _, ours, theirs in self._directions(left, right):
+            if shape.fullmatch(str(theirs)) and (ours == _NOTE_OF_SAFE or shape.fullmatch(str(ours))):
                 return WHEN
         return ""
 
     def _sides(self, left: T, right: T) -> Iterator[tuple[T, bool]]:
         yield from zip((left, right), self.converted, strict=True)
 
-    def _ways(self, left: T, right: T) -> Iterator[tuple[bool, T, T]]:
-        """Give ours and theirs, each way that is possible, and whether theirs is the left."""
+    def _directions(self, left: T, right: T) -> Iterator[tuple[bool, T, T]]:
+        """Yield ours and theirs in every possible direction, and whether theirs is the left one."""
         if self.converted[1]:
             yield False, left, right
         if self.converted[0]:
@@ -161,12 +161,12 @@ class Known:
 
 
 def _is_safe(names: object) -> bool:
-    """Whether this is the list of one product's name that the converter writes."""
+    """Return True for a list of a single SAFE's name, as the converter writes it."""
     return isinstance(names, list) and len(names) == 1 and str(names[0]).endswith((".SAFE", ".SAFE.zip"))
 
 
 def _at(attrs: Mapping[str, Any], path: Path) -> str:
-    """The text at a path of nested attributes; empty if there is none."""
+    """Text at a path of nested attributes; empty if there is no text."""
     value: object = attrs
     for step in path:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Sizes, times and costs in words, the same in a terminal and in the report."""
+"""Sizes, times and costs as text, the same in a terminal and in the report."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from xarray_safe.location import size_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from xarray_safe.compare.result import Comparison, Difference, Step
+    from xarray_safe.compare.result import Difference, Findings, Measurement
 
 
 def seconds_text(seconds: float) -> str:
-    """Seconds in words."""
+    """Seconds as text."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def title_of(found: Comparison) -> tuple[str, str]:
-    """What to call both sides: their formats, told apart where they are the same."""
+def side_titles(found: Findings) -> tuple[str, str]:
+    """Titles of both sides: their formats, distinguished by side if these are the same."""
     left, right = found.left.kind, found.right.kind
     return (left, right) if left != right else (f"{left}, left", f"{right}, right")
 
 
-def steps_of(found: Comparison) -> list[tuple[str, Step | None, Step | None]]:
-    """Give the steps that were measured of either side: name, left, right."""
+def paired_steps(found: Findings) -> list[tuple[str, Measurement | None, Measurement | None]]:
+    """Return the measured steps of both sides: name, left, right."""
     left, right = ({step.name: step for step in side.steps} for side in (found.left, found.right))
     return [(name, left.get(name), right.get(name)) for name in {**left, **right}]
 
 
-def cost_rows(found: Comparison) -> Iterator[tuple[str, str, str]]:
-    """Give title, left, right of all that was measured."""
-    for name, *sides in steps_of(found):
+def cost_rows(found: Findings) -> Iterator[tuple[str, str, str]]:
+    """Yield title, left, right of everything that was measured."""
+    for name, *sides in paired_steps(found):
         for title, show in _SHOWN.items():
             if title != "HTTP requests" or any(step and step.requests for step in sides):
                 left, right = ("–" if step is None else show(step) for step in sides)
                 yield f"{name}: {title}", left, right
 
 
-_SHOWN: Final[dict[str, Callable[[Step], str]]] = {
+_SHOWN: Final[dict[str, Callable[[Measurement], str]]] = {
     "wall time": lambda step: seconds_text(step.wall),
     "CPU user": lambda step: seconds_text(step.user),
     "CPU system": lambda step: seconds_text(step.system),
@@ -48,9 +48,9 @@ _SHOWN: Final[dict[str, Callable[[Step], str]]] = {
 }
 
 
-def notes(found: Comparison) -> list[tuple[str, str]]:
-    """Give what could not be found out: side, note."""
-    sides = zip(title_of(found), (found.left, found.right), strict=True)
+def notes(found: Findings) -> list[tuple[str, str]]:
+    """Return what could not be determined: side, note."""
+    sides = zip(side_titles(found), (found.left, found.right), strict=True)
     return [(name, note) for name, side in sides for note in side.notes]
 
 
@@ -62,6 +62,6 @@ def reasons(differences: tuple[Difference, ...]) -> Iterator[tuple[str, int, lis
 
 
 def _concerned(path: str) -> str:
-    """The variable, or the group with the top of its attribute, that a difference's path lies in."""
+    """The variable, or the group with the top of its attribute, of a difference's path."""
     place, _, attribute = path.partition("#")[0].partition("@")
     return place if place != "/" else f"/@{attribute.split('/')[0]}"

@@ -1,16 +1,18 @@
-"""A comparison as HTML: a report in one file that asks nothing of any server, and a piece of it for notebooks."""
+"""A comparison as HTML: a report in one file that requests nothing from any server, and a short form for notebooks."""
 
 from __future__ import annotations
 
 import base64
 from html import escape
+from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xarray_safe.compare.charts import charts
-from xarray_safe.compare.format import cost_rows, notes, reasons, steps_of, title_of
+from xarray_safe.compare.format import cost_rows, notes, paired_steps, reasons, side_titles
 from xarray_safe.location import size_text
 from xarray_safe.quicklook import png
 from xarray_safe.summary import text
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from xarray_safe.compare.result import Comparison, Difference
+    from xarray_safe.compare.result import Difference, Findings
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a browser may load for the report: nothing from anywhere."""
+"""Content policy of the report: a browser loads nothing from any server."""
 
 _IN_NOTEBOOK: Final = 20
 """Differences that a notebook shows."""
@@ -36,43 +38,9 @@ _MAPS: Final = 12
 _SHADES: Final = (np.array([239, 246, 255, 255]), np.array([220, 38, 38, 255]))
 """Colours of a map: nothing differs, everything does."""
 
-_STYLE: Final = """
-:root { color-scheme: light dark; --text: #1e293b; --soft: #64748b; --back: #f8fafc; --card: #fff; --line: #e2e8f0;
-  --side0: #2563eb; --side1: #ea8a1f; --good: #15803d; --bad: #b91c1c; }
-@media (prefers-color-scheme: dark) { :root { --text: #e2e8f0; --soft: #94a3b8; --back: #0f172a; --card: #1e293b;
-  --line: #334155; --side0: #60a5fa; --side1: #fbbf24; --good: #4ade80; --bad: #f87171; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1180px; padding: 28px 20px 60px; background: var(--back); color: var(--text);
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 21px; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 34px 0 10px; }
-.verdict { font-size: 30px; font-weight: 700; margin: 6px 0 2px; } .good { color: var(--good); } .bad { color:
-  var(--bad); }
-.soft { color: var(--soft); } .legend b { display: inline-block; width: 11px; height: 11px; border-radius: 3px;
-  margin: 0 5px 0 14px; }
-.grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); }
-.pair { display: grid; gap: 14px; grid-template-columns: 1fr 1fr; max-width: 780px; }
-figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px
-  14px; }
-figcaption { font-weight: 600; margin-bottom: 6px; overflow-wrap: anywhere; } svg { width: 100%; display: block; }
-figure img { width: 100%; display: block; image-rendering: pixelated; border-radius: 6px; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .label { text-anchor: end; } svg .value {
-  fill: var(--text); }
-.side0 { fill: var(--side0); background: var(--side0); } .side1 { fill: var(--side1); background: var(--side1); }
-  .part1 { opacity: .5; }
-table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line);
-  border-radius: 10px; font-size: 14px; }
-th, td { text-align: left; padding: 6px 12px; border-bottom: 1px solid var(--line); vertical-align: top;
-  overflow-wrap: anywhere; }
-th { font-weight: 600; } .facts th { white-space: nowrap; } td.same { color: var(--good); width: 2em; } td.other {
-  color: var(--bad); width: 2em; }
-.maps { margin-top: 14px; } .maps img { max-height: 260px; object-fit: contain; }
-summary { cursor: pointer; padding: 8px 2px; } .note { color: var(--bad); }
-code { font: 13px ui-monospace, monospace; }
-"""
 
-
-def write(found: Comparison, path: str | os.PathLike[str]) -> Path:
-    """Write the report, whole or not at all."""
+def write(found: Findings, path: str | os.PathLike[str]) -> Path:
+    """Write the report, completely or not at all."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
@@ -81,21 +49,22 @@ def write(found: Comparison, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def page(found: Comparison) -> str:
-    """Give the report."""
+def page(found: Findings) -> str:
+    """Return the report as HTML."""
     title = f"{found.left.summary.id or 'Product'}: {found.verdict}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{''.join(_sections(found))}</body></html>\n"
+    folder = files(__package__)
+    return Template(folder.joinpath("report.html").read_text(encoding="utf-8")).substitute(
+        policy=_POLICY,
+        title=escape(title),
+        style=folder.joinpath("report.css").read_text(encoding="utf-8"),
+        body="".join(_sections(found)),
     )
 
 
-def fragment(found: Comparison) -> str:
-    """Give a small piece for a notebook: verdict, facts, costs, first differences."""
+def fragment(found: Findings) -> str:
+    """Return a short form for a notebook: verdict, facts, costs, first differences."""
     colour = "#15803d" if found.identical else "#b91c1c"
-    costs = _table(("", *title_of(found)), cost_rows(found)) if steps_of(found) else ""
+    costs = _table(("", *side_titles(found)), cost_rows(found)) if paired_steps(found) else ""
     shown = found.differences[:_IN_NOTEBOOK]
     more = len(found.differences) - len(shown)
     return (
@@ -107,17 +76,17 @@ def fragment(found: Comparison) -> str:
     )
 
 
-def _sections(found: Comparison) -> Iterator[str]:
-    names = title_of(found)
+def _sections(found: Findings) -> Iterator[str]:
+    names = side_titles(found)
     state = "good" if found.identical else "bad"
     legend = "".join(f'<b class="side{i}"></b>{escape(name)}' for i, name in enumerate(names))
     yield f"<header><h1>{escape(found.left.summary.id or 'Product')}</h1>"
     yield f'<p class="verdict {state}">{escape(found.verdict)}</p><p class="soft">{escape(_scope(found))}</p></header>'
     yield _notes(found)
     if drawn := charts(found):
-        title = "What it costs" if steps_of(found) else "How big it is"
+        title = "What it costs" if paired_steps(found) else "How big it is"
         yield f'<h2>{title}<span class="soft legend">{legend}</span></h2><div class="grid">{"".join(drawn)}</div>'
-        if steps_of(found):
+        if paired_steps(found):
             yield '<p class="soft">Each source in a process of its own, after the comparison: local files are in the '
             yield "system's cache. A pixel of one band, then the whole of another.</p>"
     yield from _pictures(found, names)
@@ -129,24 +98,25 @@ def _sections(found: Comparison) -> Iterator[str]:
         yield _details(f"{len(rest)} more", _list(rest))
         yield from _maps(found)
     if found.expected:
-        yield f"<h2>Expected ({len(found.expected)}): ESA's converter errs or speaks of itself</h2>{_expected(found)}"
+        yield f"<h2>Expected ({len(found.expected)}): errors of ESA's converter and its notes about itself</h2>"
+        yield _expected(found)
 
 
-def _scope(found: Comparison) -> str:
-    """Say how much was compared."""
+def _scope(found: Findings) -> str:
+    """Describe how much was compared."""
     counted = ", ".join(f"{count:,} {kind}" for kind, count in found.compared.items())
     expected = f"; {len(found.expected)} expected differences are listed apart" if found.expected else ""
     return f"Layout {found.layout}; compared: {counted}{expected}."
 
 
-def _pictures(found: Comparison, names: tuple[str, str]) -> Iterator[str]:
+def _pictures(found: Findings, names: tuple[str, str]) -> Iterator[str]:
     pictures = [(name, side.quicklook) for name, side in zip(names, (found.left, found.right), strict=True)]
     if any(picture for _, picture in pictures):
         figures = (_image(name, picture, "quicklook") for name, picture in pictures if picture)
         yield f'<h2>True colour</h2><div class="pair">{"".join(figures)}</div>'
 
 
-def _maps(found: Comparison) -> Iterator[str]:
+def _maps(found: Findings) -> Iterator[str]:
     """Draw where images differ, of those that differ most."""
     drawn = [
         (difference.path, it) for difference in found.differences if (it := difference.values) and it.map is not None
@@ -167,8 +137,8 @@ def _map(shares: np.ndarray[Any, Any] | None) -> bytes:
     return png(np.round(_SHADES[0] + coloured * (_SHADES[1] - _SHADES[0])).astype(np.uint8))
 
 
-def _notes(found: Comparison) -> str:
-    """Say what could not be found out."""
+def _notes(found: Findings) -> str:
+    """Write what could not be determined."""
     return "".join(f'<p class="note">{escape(f"{side}: {note}")}</p>' for side, note in notes(found))
 
 
@@ -181,7 +151,7 @@ def _image(caption: str, picture: bytes, kind: str) -> str:
     )
 
 
-def _facts(found: Comparison, short: bool = False) -> str:
+def _facts(found: Findings, short: bool = False) -> str:
     """Write the ten facts and the sources; short, these without their folders."""
     left, right = found.left, found.right
     urls = [side.url.rstrip("/").rpartition("/")[2] if short else side.url for side in (left, right)]
@@ -193,7 +163,7 @@ def _facts(found: Comparison, short: bool = False) -> str:
     for title, u, v in found.fields():
         mark = '<td class="same">✓</td>' if u == v else '<td class="other">≠</td>'
         rows.append(f"<tr><th>{title}</th><td>{escape(text(u))}</td><td>{escape(text(v))}</td>{mark}</tr>")
-    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", *title_of(found), ""))
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", *side_titles(found), ""))
     return f'<table class="facts"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
@@ -205,7 +175,7 @@ def _list(differences: tuple[Difference, ...]) -> str:
     return _table(("Where", "What", "Difference"), rows) if differences else ""
 
 
-def _expected(found: Comparison) -> str:
+def _expected(found: Findings) -> str:
     rows = (
         (escape(why), str(count), "<br>".join(f"<code>{escape(place)}</code>" for place in places))
         for why, count, places in reasons(found.expected)

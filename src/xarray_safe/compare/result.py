@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Any
 from xarray_safe.summary import TITLES, Summary
 
 if TYPE_CHECKING:
-    import os
-    from pathlib import Path
-
     import numpy as np
-    from rich.console import RenderableType
 
 
 @dataclass(frozen=True)
-class Step:
+class Measurement:
     """What one step of opening and reading a source cost, in a process of its own.
 
     Parameters
@@ -28,13 +24,13 @@ class Step:
     wall, user, system
         Seconds that passed, and seconds of CPU.
     memory
-        Bytes that the process held more at its peak than before the step; None where the system does not tell.
+        Bytes of memory at the peak above those before the step; None if the system does not tell.
     requests
         HTTP requests.
     received
         Bytes received from the network.
     read
-        Bytes read from files; None where the system does not tell.
+        Bytes read from files; None if the system does not tell.
     """
 
     name: str
@@ -48,12 +44,12 @@ class Step:
 
     @property
     def moved(self) -> int:
-        """Bytes moved, from wherever."""
+        """Bytes moved, from network and files."""
         return self.received + (self.read or 0)
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedSource:
     """One of the two sources.
 
     Parameters
@@ -63,7 +59,7 @@ class Side:
     url
         Its path or URL.
     size
-        Bytes; None where not known.
+        Bytes; None if not known.
     summary
         Ten facts of its product.
     steps
@@ -71,19 +67,19 @@ class Side:
     quicklook
         PNG of its true colour; None if it has none.
     notes
-        What could not be found out about it, and why: its summary, its size, its costs, its picture.
+        What could not be determined about it, and why: its summary, its size, its costs, its picture.
     """
 
     kind: str
     url: str
     size: int | None
     summary: Summary
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Measurement, ...] = ()
     quicklook: bytes | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the picture."""
+        """Return all fields but the picture; for JSON."""
         return {
             "kind": self.kind,
             "url": self.url,
@@ -103,7 +99,7 @@ class Values:
     count, total
         Values that differ, of how many.
     largest
-        The largest absolute difference; None if there is none among numbers, e.g. of labels, or NaN against a number.
+        The largest absolute difference; None if no two numbers differ, e.g. for labels, or NaN and a number.
     first
         Index of the first value that differs.
     map
@@ -117,8 +113,8 @@ class Values:
     map: np.ndarray[Any, np.dtype[np.float64]] | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        """Say it in a line."""
-        largest = "" if self.largest is None else f", at the most by {self.largest:g}"
+        """Describe it in one line."""
+        largest = "" if self.largest is None else f", by at most {self.largest:g}"
         return f"{self.count} of {self.total} values differ{largest}, first at {list(self.first)}"
 
 
@@ -151,7 +147,7 @@ class Difference:
     values: Values | None = None
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Describe it in one line."""
         return f"{self.kind} {self.path}: {self.what}"
 
     @property
@@ -164,7 +160,7 @@ class Difference:
         return f"{self.values}: {first}" if self.values else first
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all but the map; a difference that is infinite is None, for JSON has none."""
+        """Return all fields but the map; an infinite difference is None, because JSON has no infinity."""
         entry: dict[str, Any] = {"path": self.path, "kind": self.kind, "left": self.left, "right": self.right}
         if self.expected:
             entry["expected"] = self.expected
@@ -176,8 +172,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two products held against each other.
+class Findings:
+    """What the comparison of two products found.
 
     Parameters
     ----------
@@ -186,15 +182,15 @@ class Comparison:
     layout
         Layout of both trees, ``2.5`` or ``2.8``.
     differences
-        What is not the same.
+        What differs.
     expected
-        What is not the same because ESA's converter errs or speaks of itself, as documented.
+        Documented differences that come from errors of ESA's converter or its notes about itself.
     compared
         How much was compared, by kind.
     """
 
-    left: Side
-    right: Side
+    left: ComparedSource
+    right: ComparedSource
     layout: str
     differences: tuple[Difference, ...]
     expected: tuple[Difference, ...]
@@ -202,7 +198,7 @@ class Comparison:
 
     @property
     def identical(self) -> bool:
-        """Whether nothing differs but what is expected."""
+        """Whether nothing differs except what is expected."""
         return not self.differences
 
     @property
@@ -217,12 +213,12 @@ class Comparison:
         return f"{len(self.differences)} difference{several} ({kinds}){without}"
 
     def fields(self) -> list[tuple[str, object, object]]:
-        """Give the ten facts as title, left, right."""
+        """Return the ten facts as title, left, right."""
         left, right = self.left.summary.to_dict(), self.right.summary.to_dict()
         return [(title, left[key], right[key]) for key, title in TITLES.items()]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but pictures; goes into JSON."""
+        """Return everything but pictures; for JSON."""
         return {
             "identical": self.identical,
             "verdict": self.verdict,
@@ -234,23 +230,6 @@ class Comparison:
             "expected": [difference.to_dict() for difference in self.expected],
         }
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write a report: one HTML file that needs nothing else, with charts and pictures."""
-        from xarray_safe.compare.report import write
-
-        return write(self, path)
-
-    def __rich__(self) -> RenderableType:
-        """Give tables for a terminal; needs rich."""
-        from xarray_safe.compare.terminal import tables
-
-        return tables(self)
-
     def __str__(self) -> str:
-        """Give the verdict and a line for each difference."""
+        """Return the verdict and a line for each difference."""
         return "\n".join([self.verdict, *map(str, self.differences)])
-
-    def _repr_html_(self) -> str:
-        from xarray_safe.compare.report import fragment
-
-        return fragment(self)

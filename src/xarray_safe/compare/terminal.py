@@ -8,21 +8,21 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from xarray_safe.compare.format import cost_rows, notes, reasons, title_of
+from xarray_safe.compare.format import cost_rows, notes, reasons, side_titles
 from xarray_safe.location import size_text
 from xarray_safe.summary import text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from xarray_safe.compare.result import Comparison, Difference
+    from xarray_safe.compare.result import Difference, Findings
 
 _MOST = 40
 """Differences that are shown; all are in the report and in JSON."""
 
 
-def tables(found: Comparison) -> Group:
-    """Give verdict, facts, costs and differences."""
+def tables(found: Findings) -> Group:
+    """Return verdict, facts, costs and differences."""
     colour = "green" if found.identical else "red"
     parts: list[RenderableType] = [Text(found.verdict, f"bold {colour}"), _facts(found)]
     if noted := notes(found):
@@ -36,8 +36,8 @@ def tables(found: Comparison) -> Group:
     return Group(*parts)
 
 
-def _facts(found: Comparison) -> Table:
-    table = _table(f"Layout {found.layout}", "", *title_of(found))
+def _facts(found: Findings) -> Table:
+    table = _table(f"Layout {found.layout}", "", *side_titles(found))
     table.add_row("Source", Text(found.left.url, overflow="fold"), Text(found.right.url, overflow="fold"))
     for title, left, right in found.fields():
         table.add_row(title, text(left), Text(text(right), "" if left == right else "red"))
@@ -45,8 +45,8 @@ def _facts(found: Comparison) -> Table:
     return table
 
 
-def _costs(found: Comparison) -> Table:
-    table = _table("What it costs", "", *title_of(found))
+def _costs(found: Findings) -> Table:
+    table = _table("What it costs", "", *side_titles(found))
     for column in table.columns[1:]:
         column.justify = "right"
     for title, left, right in cost_rows(found):
@@ -71,7 +71,7 @@ def _differences(differences: tuple[Difference, ...]) -> Table:
 
 
 def _expected(differences: tuple[Difference, ...]) -> Table:
-    title = f"Expected ({len(differences)}): ESA's converter errs or speaks of itself"
+    title = f"Expected ({len(differences)}): errors of ESA's converter and its notes about itself"
     table = _table(title, "Why", "Count", "Where")
     for why, count, places in reasons(differences):
         table.add_row(why, str(count), Text("\n".join(places)))

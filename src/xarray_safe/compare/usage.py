@@ -1,7 +1,7 @@
 """Counters of this process: its peak of memory, the bytes that it read, its HTTP requests and what came back.
 
 Memory and files are known on Linux only. HTTP is counted in aiohttp (fsspec's HTTP and S3) and in the standard library
-(requests, urllib3); a client that brings a network stack of its own (obstore, libcurl) is not seen.
+(requests, urllib3); clients with a network stack of their own (obstore, libcurl) are not counted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _PROC = Path("/proc/self")
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What happened between start and stop; None where the system does not tell."""
+class Usage:
+    """Resources used between start and stop; None if the system does not tell."""
 
     memory: int | None
     requests: int
@@ -27,7 +27,7 @@ class Counts:
     read: int | None
 
 
-class Meter:
+class UsageMeter:
     """Counts from `start` to `stop`, for as long as the process lives; one per process."""
 
     def __init__(self) -> None:
@@ -38,16 +38,16 @@ class Meter:
             self._count_aiohttp()
 
     def start(self) -> None:
-        """Begin anew."""
+        """Start counting from zero."""
         with suppress(OSError):
             (_PROC / "clear_refs").write_text("5")  # resets the peak
         self._before = (_status("VmRSS"), self.requests, self.received, _read())
 
-    def stop(self) -> Counts:
-        """Say what happened since `start`."""
+    def stop(self) -> Usage:
+        """Return the usage since `start`."""
         memory, requests, received, read = self._before
         peak, now = _status("VmHWM"), _read()
-        return Counts(
+        return Usage(
             memory=None if peak is None or memory is None else max(0, peak - memory),
             requests=self.requests - requests,
             received=self.received - received,

@@ -1,4 +1,4 @@
-"""Hold the values of two variables against each other, block by block, so that no whole image need be in memory."""
+"""Compare the values of two variables block by block, so that no complete image needs to be in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe.compare.result import Values
-from xarray_safe.location import describe_error
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ _SQUARES: Final = 48
 """Squares along the longer side of a map."""
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Values cannot be read: what went wrong on the left and on the right; empty where nothing did."""
 
     def __init__(self, left: str, right: str) -> None:
@@ -51,39 +51,41 @@ def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         One of them, or both, cannot be read.
     """
     found = _Sum(left.shape)
     for block in blocks(left.shape):
         u, v = read(partial(_read, block), (left, right))
         if isinstance(u, Exception) or isinstance(v, Exception):
-            raise Unreadable(*(describe_error(side) if isinstance(side, Exception) else "" for side in (u, v)))
+            raise UnreadableError(
+                *(describe_error(side, limit=None) if isinstance(side, Exception) else "" for side in (u, v))
+            )
         found.add(u, v, block[0].start if block else 0)
     return found.result()
 
 
 def _read(block: tuple[slice, ...], variable: Variable) -> Array | Exception:
-    """Read a block, or give the error, so that each side has its own."""
+    """Read a block, or return the error, so that each side has its own."""
     try:
         return np.asarray(variable[block].values)
-    except Exception as error:  # whatever a damaged file makes a decoder say
+    except Exception as error:  # decoders raise anything on a damaged file
         return error
 
 
-def blocks(shape: tuple[int, ...], most: int = BLOCK) -> Iterator[tuple[slice, ...]]:
-    """Cut an array into blocks along its first dimension, each of about `most` values at the most."""
+def blocks(shape: tuple[int, ...], size: int = BLOCK) -> Iterator[tuple[slice, ...]]:
+    """Cut an array into blocks along its first dimension, each of at most about `size` values."""
     if not shape:
         yield ()
         return
     row = math.prod(shape[1:])
-    step = max(1, most // max(1, row))
+    step = max(1, size // max(1, row))
     for start in range(0, shape[0], step):
         yield (slice(start, min(start + step, shape[0])),)
 
 
 def unequal(u: Array, v: Array) -> Array:
-    """Tell where two arrays differ; missing values are equal to each other."""
+    """Return where two arrays differ; missing values are equal to each other."""
     different = np.broadcast_to(np.asarray(u != v), u.shape)  # of text and numbers, numpy gives one answer for all
     if u.dtype.kind in "fcmM" and v.dtype.kind in "fcmM":
         different = different & ~(_missing(u) & _missing(v))

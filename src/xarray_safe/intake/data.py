@@ -25,7 +25,7 @@ class _Product:
 
     @classmethod
     def qname(cls) -> str:
-        """Name in catalogs, the same wherever the class lies in the package."""
+        """Name in catalogs, independent of the module of the class."""
         return f"xarray_safe.intake:{cls.__name__}"
 
     @property
@@ -34,7 +34,7 @@ class _Product:
         return parse_source(self.kind, self.url, self.storage_options, self.metadata)
 
     def to_entry(self) -> DataDescription:
-        """Give the description for a catalog; what came from the environment stays a template."""
+        """Return the description for a catalog; what came from the environment stays a template."""
         entry = super().to_entry()  # type: ignore[misc]
         options = entry.kwargs.get("storage_options")
         if options:
@@ -50,7 +50,7 @@ class _Product:
 
 
 class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
-    """A Sentinel `.SAFE` archive: folder or zip, here or in an object store.
+    """A Sentinel `.SAFE` archive: folder or zip, local or remote.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ class SAFE(_Product, datatypes.FileData):  # type: ignore[misc]
 
 
 class EopfZarr(_Product, datatypes.Zarr):  # type: ignore[misc]
-    """A Zarr in an EOPF layout, the twin of a SAFE.
+    """A Zarr in an EOPF layout.
 
-    A type of its own, so that Intake finds the reader that gives a DataTree: for plain `Zarr` it takes any.
+    A type of its own, so that Intake finds the reader that returns a DataTree: for plain `Zarr` it picks any.
 
     Parameters
     ----------

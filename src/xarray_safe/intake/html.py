@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from xarray_safe.location import size_text
+from xarray_safe.products.layouts import DEFAULT_LAYOUT
 
 if TYPE_CHECKING:
     from xarray_safe.intake.opening import CatalogSource
@@ -35,7 +36,7 @@ def _rows(source: CatalogSource, layout: str | None) -> list[tuple[str, str]]:
     rows = [
         ("source", source.location.url),
         ("size", size_text(_size(source), "not known without a request")),
-        ("layout", layout or ("2.8 (default)" if source.location.kind == "SAFE" else "as stored")),
+        ("layout", layout or (f"{DEFAULT_LAYOUT} (default)" if source.location.kind == "SAFE" else "as stored")),
     ]
     if source.environment:
         state = (f"{name} ({'set' if os.environ.get(name) else 'not set'})" for name in source.environment.values())

@@ -38,7 +38,7 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
 
     @classmethod
     def qname(cls) -> str:
-        """Name in catalogs, the same wherever the class lies in the package."""
+        """Name in catalogs, independent of the module of the class."""
         return f"xarray_safe.intake:{cls.__name__}"
 
     @property
@@ -67,18 +67,18 @@ class EopfTreeReader(FileReader):  # type: ignore[misc]
         return self.read(**{**keywords, "chunks": None, "create_default_indexes": False})  # type: ignore[no-any-return]
 
     def describe(self, **keywords: Any) -> dict[str, Any]:
-        """Say as plain data what the source holds, without reading pixels; see `xarray_safe.intake.describe`."""
+        """Describe the source as plain data, without reading pixels; see `xarray_safe.intake.describe`."""
         with self.discover(**keywords) as tree:
             return describe(tree)
 
     def __call__(self, *args: Any, **keywords: Any) -> EopfTreeReader:
-        """Make the same reader with other keywords; its metadata stay, which Intake drops."""
+        """Return the same reader with other keywords and its metadata, which Intake drops."""
         new: EopfTreeReader = super().__call__(*args, **keywords)
         new.metadata = {**self.metadata, **new.metadata}
         return new
 
     def __getattr__(self, name: str) -> Any:
-        """Say that the tree comes first; Intake would start a pipeline that fails later, elsewhere."""
+        """Raise with a hint to read first; Intake would start a pipeline that fails later."""
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(

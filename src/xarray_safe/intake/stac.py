@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from intake.readers.entry import Catalog, DataDescription, ReaderDescription
 from intake.readers.user_parameters import SimpleUserParameter
 
+from xarray_safe.archive.stac import read_assets
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import parse_version
 from xarray_safe.intake.reader import EopfTreeReader
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xarray_safe.archive.stac import Asset
     from xarray_safe.location import Kind
 
 CDSE_ENDPOINT: Final = "https://eodata.dataspace.copernicus.eu"
@@ -26,7 +30,7 @@ _SHARED: Final = {
     "chunks", "mask_and_scale", "decode_times", "decode_timedelta", "use_cftime", "concat_characters", "decode_coords",
     "drop_variables",
 }  # fmt: skip
-"""What an item says of opening the Zarr and what holds for the SAFE as well, so that both open alike."""
+"""Keywords of an item for its Zarr that also apply to the SAFE, so that both open alike."""
 _ENGINES: Final = (None, "zarr", "eopf-zarr")
 _CONVERTER: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
 _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
@@ -34,7 +38,7 @@ _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
 
 @dataclass
 class _Source:
-    """One source of a product, as an item tells it."""
+    """One source of a product, as an item describes it."""
 
     kind: Kind
     url: str
@@ -68,7 +72,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     Raises
     ------
     InvalidArgumentError
-        If something is no STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
+        If something is not a STAC item, an item has neither a SAFE nor a Zarr, or there are no items.
     """
     version = parse_version(eopf_version)
     products: dict[str, dict[Kind, list[_Source]]] = {}
@@ -91,10 +95,10 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
         dtype=str, default=endpoint, description="S3 endpoint of the Copernicus Data Space"
     )
     for product, kinds in products.items():
-        twins = kinds.get("Zarr", [])
-        layout = version or next((found for twin in twins if (found := _layout(twin))), None)
-        for source in kinds.get("SAFE", []) if twins else []:
-            source.keywords.update({key: value for key, value in twins[0].keywords.items() if key in _SHARED})
+        zarrs = kinds.get("Zarr", [])
+        layout = version or next((found for zarr in zarrs if (found := _layout(zarr))), None)
+        for source in kinds.get("SAFE", []) if zarrs else []:
+            source.keywords.update({key: value for key, value in zarrs[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():
             for number, source in enumerate(sources, 1):
                 _add(result, f"{product}_{kind.lower()}" + (f"_{number}" if number > 1 else ""), source, layout)
@@ -123,7 +127,7 @@ def _add(result: Catalog, name: str, source: _Source, layout: str | None) -> Non
 
 
 def _items(items: object) -> Iterator[dict[str, Any]]:
-    """Yield items as dicts, out of all forms in which they come."""
+    """Yield items as dicts, from all supported forms."""
     if isinstance(items, Mapping):
         if items.get("type") == "FeatureCollection":
             yield from _items(items.get("features", []))
@@ -131,7 +135,8 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
             yield dict(items)
         else:
             raise InvalidArgumentError(
-                f"This is no STAC item or collection of items (a GeoJSON Feature with assets): {_short(items)}"
+                "This is neither a STAC item nor a collection of items (a GeoJSON Feature with assets): "
+                f"{_short(items)}"
             )
     elif hasattr(items, "items_as_dicts"):
         for item in items.items_as_dicts():
@@ -142,14 +147,14 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
         for item in items:
             yield from _items(item)
     else:
-        raise InvalidArgumentError(f"These are no STAC items: {_short(items)}")
+        raise InvalidArgumentError(f"These are not STAC items: {_short(items)}")
 
 
 def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
-    """Yield what an item's assets lead to: at most one SAFE and one Zarr."""
+    """Yield the sources of an item's assets: at most one SAFE and one Zarr."""
     properties = item.get("properties", {})
     about = {key: properties[key] for key in _ABOUT if properties.get(key) is not None}
-    assets = {name: asset for name, asset in item["assets"].items() if isinstance(asset.get("href"), str)}
+    assets = [asset for asset in read_assets(item) if asset.hrefs]
     safe = _safe(item, assets)
     if safe is not None:
         safe.metadata.update(about)
@@ -160,22 +165,21 @@ def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
         yield zarr
 
 
-def _safe(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
-    """Find the folder that the assets lie in; S3 before HTTPS, for only S3 can be read without a token of 600 s."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, asset in assets.items():
-        alternates = (other.get("href", "") for other in asset.get("alternate", {}).values())
-        for href in (asset["href"], *alternates):
-            inside = re.match(r"(.+?\.SAFE)/", href)
-            if inside and "/Nodes(" not in href:
-                found.setdefault(inside[1].partition("://")[0], (inside[1], name))
+def _safe(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
+    """Find the folder of the assets; S3 before HTTPS, because only S3 can be read without a token of 600 s."""
+    found: dict[str, tuple[str, Asset]] = {}
+    for asset in assets:
+        for href in asset.hrefs:
+            inside = re.match(r"(.+?\.SAFE)/", href.url)
+            if inside and "/Nodes(" not in href.url:
+                found.setdefault(inside[1].partition("://")[0], (inside[1], asset))
     if not found:
         return None
-    url, name = found.get("s3") or next(iter(found.values()))
+    url, asset = found.get("s3") or next(iter(found.values()))
     source = _Source("SAFE", url)
-    sizes = [asset.get("file:size") for asset in assets.values() if asset["href"].startswith(url + "/")]
-    if sizes and all(isinstance(size, int) for size in sizes):
-        source.metadata["size"] = sum(sizes)
+    sizes = [asset.size for asset in assets if asset.hrefs[0].url.startswith(url + "/")]
+    if sizes and None not in sizes:
+        source.metadata["size"] = sum(size for size in sizes if size is not None)
     if url.startswith("s3://eodata/"):
         source.storage_options = {
             **{option: f"{{env({variable})}}" for option, variable in _ENVIRONMENT.items()},
@@ -184,38 +188,38 @@ def _safe(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _
         }
         source.metadata["environment"] = dict(_ENVIRONMENT)
     else:
-        source.storage_options = _storage_options(item, assets[name])
+        source.storage_options = _storage_options(item, asset)
     return source
 
 
-def _zarr(item: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> _Source | None:
-    """Find the store's root: the asset ``product``, else any that is a root, else the root that assets lie in."""
+def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
+    """Find the store's root: the asset ``product``, else any that is a root, else the root that contains assets."""
     roots = []
-    for name, asset in assets.items():
-        found = re.match(r"(.+?\.zarr)(/.*)?$", asset["href"])
-        engine = asset.get("xarray:open_datatree_kwargs", {}).get("engine")
+    for number, asset in enumerate(assets):
+        found = re.match(r"(.+?\.zarr)(/.*)?$", asset.hrefs[0].url)
+        engine = asset.fields.get("xarray:open_datatree_kwargs", {}).get("engine")
         if found and engine in _ENGINES:
-            roots.append((name != "product", bool((found[2] or "").strip("/")), name, found[1]))
+            roots.append((asset.key != "product", bool((found[2] or "").strip("/")), asset.key, number, found[1]))
     if not roots:
         return None
-    _, inside, name, url = min(roots)
-    asset = assets[name]
-    keywords = {} if inside else dict(asset.get("xarray:open_datatree_kwargs", {}))
+    _, inside, _, number, url = min(roots)
+    asset = assets[number]
+    keywords = {} if inside else dict(asset.fields.get("xarray:open_datatree_kwargs", {}))
     source = _Source("Zarr", url, _storage_options(item, asset))
     source.storage_options.update(keywords.get("storage_options") or {})
     source.keywords = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
     version = item.get("properties", {}).get("processing:software", {}).get("EOPF-CPM")
     if version:
         source.metadata["converter"] = str(version)
-    if isinstance(asset.get("file:size"), int) and not inside:
-        source.metadata["size"] = asset["file:size"]
+    if asset.size is not None and not inside:
+        source.metadata["size"] = asset.size
     return source
 
 
-def _storage_options(item: Mapping[str, Any], asset: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options that the xarray-assets extension carries, which Intake's own STAC reader passes over."""
+def _storage_options(item: Mapping[str, Any], asset: Asset) -> dict[str, Any]:
+    """Return the options of the xarray-assets extension, which Intake's own STAC reader ignores."""
     common = item.get("properties", {}).get("xarray:storage_options") or {}
-    return {**common, **(asset.get("xarray:storage_options") or {})}
+    return {**common, **(asset.fields.get("xarray:storage_options") or {})}
 
 
 def _layout(source: _Source) -> str | None:

@@ -1,4 +1,4 @@
-"""What the values of a variable are: lazy arrays, and frozen descriptions (sources) that open to them.
+"""What values are: lazy arrays, frozen descriptions (sources) that open to them, look-ups of single values.
 
 `Source` and `Array` are all that a new file format has to provide.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from xarray_safe.archive.files import Files, Request
-    from xarray_safe.model.lookups import Documents, LookUp
+    from xarray_safe.model.documents import Documents
 
 Key = tuple[int | slice, ...]
 
@@ -67,15 +67,25 @@ class Context(Protocol):
         Raises
         ------
         AbsentFileError
-            If there is none.
+            If it does not exist.
         MissingFileError
-            If there is none although the metadata name it.
+            If it does not exist although the metadata name it.
         CorruptFileError
             If there are several.
         """
 
     def unreadable(self, name: str) -> None:
         """Note a damaged file, which raises an error when its variables are read; all notes make one warning."""
+
+
+class LookUp:
+    """A leaf of a table that stands for a value of the product; frozen, hashable, resolved once per opening."""
+
+    __slots__ = ()
+
+    def resolve(self, context: Context) -> object:
+        """Return the value in this product, or `ABSENT`."""
+        raise NotImplementedError
 
 
 class Source(Protocol):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import AbsentFileError, CorruptFileError, InvalidArgumentError, MissingFileError, SafeWarning
-from xarray_safe.model.arrays import Prefetching
-from xarray_safe.model.lookups import Documents, LookUp, X, resolve
+from xarray_safe.model.arrays import LookUp, Prefetching
+from xarray_safe.model.lookups import X, resolve
 from xarray_safe.model.tree import Entry, Node, Tree, is_below, with_ancestors
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xarray_safe.archive import Archive
     from xarray_safe.archive.files import Request
     from xarray_safe.model.arrays import Array, Source
+    from xarray_safe.model.documents import Documents
     from xarray_safe.model.product import Facts, Product, Var
 
 CHUNK: Final = 1024

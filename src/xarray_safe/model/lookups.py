@@ -1,26 +1,22 @@
 """XML to nested attributes: literals are themselves, look-ups are `X(document, path, convert, …)`.
 
 A table of attributes is a plain dict (or list) in which some leaves are look-ups. `resolve` walks it and puts
-the values of one product's XML files in their place. Namespaces are stripped on parsing, because they are
-about all in which the product specifications PSD-14 and PSD-15 differ.
+the values of one product's XML files in their place.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.archive.xml import END, parse, read_ends
-from xarray_safe.errors import CorruptFileError, MissingElementError, MissingFileError
+from xarray_safe.model.arrays import LookUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from lxml import etree
-
-    from xarray_safe.archive.files import Files, Request
     from xarray_safe.model.arrays import Context
+    from xarray_safe.model.documents import Documents
 
 
 class _Absent:
@@ -31,16 +27,6 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-
-
-class LookUp:
-    """A leaf of a table that stands for a value of the product; frozen, hashable, resolved once per opening."""
-
-    __slots__ = ()
-
-    def resolve(self, context: Context) -> object:
-        """Return the value in this product, or `ABSENT`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,7 @@ class X(LookUp):
     optional
         A missing element leaves the key out instead of raising `MissingElementError`.
     default
-        The value where the element is missing or empty; one that makes no sense is an error.
+        Value if the element is missing or empty. Text that cannot be converted is an error.
     every
         Where several elements match, give the list of their values, as the converter does; else the first.
     attribute
@@ -142,7 +128,7 @@ def finite(text: str) -> float:
     """Number of a text; ValueError for infinity and NaN."""
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{text} is not a finite number")
     return value
 
 
@@ -165,107 +151,3 @@ def resolve(table: Any, context: Context) -> Any:
     if isinstance(table, LookUp):
         return context.value(table)
     return table
-
-
-@dataclass
-class Documents:
-    """The XML files of one product, each parsed at its first use and once.
-
-    Parameters
-    ----------
-    files
-        The archive.
-    names
-        File names by the names that look-ups use (``product``, ``tile``, …).
-    elided
-        For documents with a huge middle that nobody needs: the elements before and after it (see `xml.read_ends`).
-    patterns
-        Patterns of the file names, for messages about files that are not there.
-    roots
-        Ends of the names of the root elements, by which a file is known to be what it should be.
-    """
-
-    files: Files
-    names: Mapping[str, str] = field(default_factory=dict)
-    elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    patterns: Mapping[str, str] = field(default_factory=dict)
-    roots: Mapping[str, str] = field(default_factory=dict)
-    _parsed: dict[str, etree._Element] = field(default_factory=dict, repr=False)
-    _without_middle: set[str] = field(default_factory=set, repr=False)
-
-    def file(self, name: str) -> etree._Element:
-        """Root element of an XML file by its name in the archive, namespaces stripped."""
-        if name not in self._parsed or name in self._without_middle:
-            self._parsed[name] = parse(self.files.read(name), f"{self.files.url}: {name}")
-            self._without_middle.discard(name)
-        return self._parsed[name]
-
-    def root(self, document: str, section: str = "") -> etree._Element:
-        """Root element of a document, namespaces stripped; without its middle only if a section is in the rest."""
-        name = self.name(document)
-        ends = self.elided.get(document)
-        if name not in self._parsed:
-            if ends:
-                self._parsed[name] = parse(read_ends(self.files, name, *ends), f"{self.files.url}: {name}")
-                self._without_middle.add(name)
-            self._check(document, name)
-        root = self._parsed[name]
-        if section and name in self._without_middle and root.find(section) is None:
-            return self.file(name)
-        return root
-
-    def _check(self, document: str, name: str) -> None:
-        root = self._parsed[name] if name in self._parsed else self.file(name)
-        expected = self.roots.get(document, "")
-        if not str(root.tag).endswith(expected):
-            raise CorruptFileError(
-                f"{self.files.url}: {name} is not a {expected} but a {root.tag}. Download the product again."
-            )
-
-    def name(self, document: str) -> str:
-        """Name of a document's file.
-
-        Raises
-        ------
-        MissingFileError
-            The archive has none.
-        """
-        if document not in self.names:
-            file = self.patterns.get(document, document)
-            raise MissingFileError(
-                f"{self.files.url}: there is no file {file}, the {document}'s metadata. The archive is not complete; "
-                "download it again."
-            )
-        return self.names[document]
-
-    def ranges(self) -> list[Request]:
-        """Ranges of the files that reading all documents takes: name, start, stop (None: the end)."""
-        found: list[Request] = []
-        for document, name in self.names.items():
-            size = self.files.size(name) if document in self.elided and not self.files.local else 0
-            found += [(name, 0, END), (name, size - END, size)] if size > 2 * END else [(name, 0, None)]
-        return found
-
-    def texts(self, document: str, path: str, *, attribute: bool = False) -> list[str | None]:
-        """Texts of all elements (or attributes) at a path; with `attribute`, empty elements give their first one."""
-        path, _, name = path.partition("/@")
-        elements = self.root(document, path.partition("/")[0]).findall(path)
-        if name:
-            return [str(e.get(name)) for e in elements if e.get(name) is not None]
-        if attribute:
-            return [e.text if e.text is not None else next(iter(e.attrib.values()), None) for e in elements]  # type: ignore[misc]
-        return [e.text for e in elements]
-
-    def missing_element(self, document: str, path: str) -> MissingElementError:
-        """Error for an element that must be there."""
-        return MissingElementError(
-            f"{self.files.url}: {self.names.get(document, document)} has no element {path}, which the tree needs. "
-            "Is the product complete, and of a type and baseline that xarray-safe knows?"
-        )
-
-    def invalid_text(self, document: str, path: str, text: str | None) -> MissingElementError:
-        """Error for an element whose text is not what it must be."""
-        return MissingElementError(
-            f"{self.files.url}: {self.names.get(document, document)}: element {path} holds {text!r}, "
-            "which is invalid there. Download the product again."
-        )

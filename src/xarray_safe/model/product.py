@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.model.lookups import Documents
+from xarray_safe.model.documents import Documents
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Mapping
 
     from xarray_safe.archive import Archive
-    from xarray_safe.model.arrays import Context, Source
+    from xarray_safe.model.arrays import Context, LookUp, Source
     from xarray_safe.model.lookups import X
 
 
@@ -128,7 +128,7 @@ class Product:
     chunks
         Shape of a variable's chunks in EOPF Zarr; empty where Zarr's own rule decides.
     data_attribute
-        Attribute that data variables have and coordinates lack.
+        Attribute that data variables have and coordinates lack; "" where only a variable of its own dimension is one.
     explain_absence
         Says why files may be absent.
     finalize
@@ -139,7 +139,7 @@ class Product:
     type: str
     layout: str
     variables: tuple[Var, ...]
-    attrs: Mapping[str, Mapping[str, object]]
+    attrs: Mapping[str, Mapping[str, object] | LookUp]
     documents: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, str] = field(default_factory=dict)
     elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class Product:
 
     def is_coordinate(self, var: Var) -> bool:
         """Return True if a variable of this product is a coordinate, not data."""
-        return self.data_attribute not in var.attrs
+        return self.data_attribute not in var.attrs if self.data_attribute else var.dims == (var.name,)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What URLs say: where they lead, what lies below them, and what of them may be shown."""
+"""URLs: their parts, what is below them, and what of them and of errors may be shown."""
 
 from __future__ import annotations
 
@@ -10,22 +10,47 @@ from xarray_safe.errors import InvalidArgumentError
 NODES = re.compile(r"(.*/Products\([^()]+\)/Nodes\([^()]+\))(?:/Nodes\((.+)\))?(?:/Nodes|/\$value)?")
 """Path of a folder of OData, and of what is in it."""
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+"""Start of a URL or of a chain of fsspec's. A scheme has two letters or more: ``C:`` is a drive."""
+
 _USER = re.compile(r"(?<=://)[^/?#]*@")
-_PORTS = {"http": 80, "https": 443}
 
 
-def bare(url: str) -> str:
-    """Give a URL, or a chain of them, for messages: without users, and without the query, which may hold a key."""
+def redact_url(url: str) -> str:
+    """Return a URL, or a chain of them, for messages: without users, and without the query, which may hold a key."""
     return _USER.sub("", url.partition("?")[0].partition("#")[0])
 
 
-def bared(text: str) -> str:
-    """Give a text on one line; URLs in it lose user, password and query, which may be a signature."""
-    return " ".join(bare(word) if "://" in word else word for word in text.split())
+def redact(text: str) -> str:
+    """Return a text on one line; URLs in it lose user, password and query, which may be a signature."""
+    return " ".join(redact_url(word) if "://" in word else word for word in text.split())
+
+
+def describe_error(error: BaseException, limit: int | None = 200) -> str:
+    """Return kind and text of an error on one line, without secrets of URLs; at most `limit` characters of text."""
+    text = redact(str(error))
+    short = text[:limit] + ("…" if limit is not None and len(text) > limit else "")
+    return f"{type(error).__name__}: {short}" if short else type(error).__name__
+
+
+def is_url(text: str) -> bool:
+    """Return True if a text begins as a URL, or a chain of them, does."""
+    return URL.match(text) is not None
+
+
+def is_remote(text: str) -> bool:
+    """Return True if a text is the URL of something that is not a local file."""
+    return is_url(text) and not text.lower().startswith("file://")
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL in lower case; that of the first link of a chain; "" if it has none."""
+    found = URL.match(url)
+    return found[0].rstrip(":/").lower() if found else ""
 
 
 def is_web(path: str) -> bool:
-    """Whether a path is a web server's URL."""
+    """Return True if a path is a web server's URL."""
     return path[:8].lower().startswith(("http://", "https://"))
 
 
@@ -35,21 +60,16 @@ def web_parts(url: str) -> SplitResult:
     Raises
     ------
     InvalidArgumentError
-        It is none, or its port is no number up to 65535.
+        It is not one, or its port is not a number up to 65535.
     """
     try:
         parts = urlsplit(url)
         parts.port  # looked at only now
     except ValueError as error:
-        raise InvalidArgumentError(f"{bare(url)} is no URL to ask ({error})") from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise InvalidArgumentError(f"{bare(url)} is no URL of a web server")
+        raise InvalidArgumentError(f"{redact_url(url)} is not a valid URL ({error})") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidArgumentError(f"{redact_url(url)} is not a URL of a web server")
     return parts
-
-
-def origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port: what tells web servers apart."""
-    return (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
 
 
 def join_url(root: str, name: str) -> str:
@@ -69,5 +89,5 @@ def path_of(place: str) -> str:
 
 
 def with_path(place: str, path: str) -> str:
-    """Give another path on the same web server, the query of a URL stays; of other places, the path itself."""
+    """Return the URL of another path on the same web server, with the same query; of other places, the path itself."""
     return urlunsplit(urlsplit(place)._replace(path=path, fragment="")) if is_web(place) else path

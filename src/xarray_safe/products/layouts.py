@@ -1,13 +1,14 @@
-"""Layouts of EOPF Zarr: which there are, which one a version of ESA's converter writes, which one a tree has."""
+"""Layouts of EOPF Zarr: which there are, which one a version of ESA's converter writes, which one a product has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.products.evidence import Evidence, evidence_of
 
 LAYOUTS: Final = ("2.5", "2.6", "2.7", "2.8", "3.0")
 DEFAULT_LAYOUT: Final = "2.8"
@@ -15,8 +16,11 @@ DEFAULT_LAYOUT: Final = "2.8"
 HISTORY: Final = "processing_history"
 """Root attribute with the steps of processing: a list of steps by level."""
 
-_BY_STAC_VERSION: Final = {"1.0": "2.5", "1.1": "2.8"}
 _CONVERTER: Final = "EOPF-CPM"
+_SOFTWARE: Final = ("EOPF_CPM", "EOPF-CPM")
+"""Keys of the converter in `processing:software`: in trees of layout 3.0, and in the Sample Service's STAC items."""
+_CPM: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
+"""Folder of the Sample Service's stores: the version of their converter."""
 _ENTRY: Final = {"facility", "inputs", "outputs", "processor", "time", "version"}
 
 
@@ -38,32 +42,99 @@ def layout_of(version: str) -> str:
     return found[1]
 
 
-def layout_in(attrs: Mapping[str, Any]) -> str:
-    """Layout of an open tree, from its root attributes: by the version of the converter, else by that of STAC.
+def layout_in(source: object) -> str:
+    """Layout of a product: by the version of the converter that wrote it, else by marks in its metadata and arrays.
 
     Parameters
     ----------
-    attrs
-        Attributes of the root.
+    source
+        A tree or dataset of xarray, a Zarr group, store or path, a STAC item (or its JSON), the root attributes of a
+        tree, or the JSON of a Zarr group with its ``attributes`` and ``members``.
+
+    Returns
+    -------
+    str
+        One of `LAYOUTS`. In GeoZarr form (see `has_multiscales`) it is 3.0.
 
     Raises
     ------
     InvalidArgumentError
-        If they do not say, or it is a layout that ``engine="safe"`` does not offer.
+        If nothing tells it.
     """
-    version = converter_version(attrs)
-    if version is not None:
-        return layout_of(version)
-    item = attrs.get("stac_discovery")
-    stac = str(item.get("stac_version", "")) if isinstance(item, Mapping) else ""
-    layout = _BY_STAC_VERSION.get(".".join(stac.split(".")[:2]))
-    if layout is None:
-        known = ", ".join(f"{stac}.x (layout {layout})" for stac, layout in _BY_STAC_VERSION.items())
-        raise InvalidArgumentError(
-            f"the layout of the Zarr is not known: stac_discovery/stac_version is {stac or 'missing'} at its root; "
-            f"known are {known}"
-        )
-    return layout
+    found = evidence_of(source)
+    versions = [*_versions(found)]
+    for version in versions:
+        layout = ".".join(version.split(".")[:2])
+        if layout in LAYOUTS:
+            return layout
+    for layout, tell in MARKS:
+        if tell(found):
+            return layout
+    written = f"it was written by converter {versions[0]}, and " if versions else ""
+    stac = found.item.get("stac_version") or "missing"
+    raise InvalidArgumentError(
+        f"the layout of the product is not known: {written}stac_discovery/stac_version is {stac} at its root; "
+        f"known are {', '.join(LAYOUTS)}"
+    )
+
+
+def has_multiscales(source: object) -> bool:
+    """Return True if a product is in GeoZarr form: layout 3.0, and coarser levels and coordinate systems besides."""
+    return any("multiscales" in array.attrs for array in evidence_of(source).nodes())
+
+
+def _versions(found: Evidence) -> Iterator[str]:
+    """Versions of the converter that a product names, the most reliable first."""
+    properties = found.item.get("properties")
+    software = properties.get("processing:software") if isinstance(properties, Mapping) else None
+    named = software if isinstance(software, Mapping) else {}
+    step = converter_version(found.attrs)
+    yield from (str(version) for version in (*(named.get(key) for key in _SOFTWARE), step) if version)
+    for url in found.urls:
+        if match := _CPM.search(url):
+            yield f"{match[1]}.{match[2]}"
+
+
+def _in_bytes(found: Evidence) -> bool:
+    return any("short_name" in node.attrs and "_eopf_attrs" not in node.attrs for node in found.nodes())
+
+
+def _in_whole_metres(found: Evidence) -> bool:
+    return found.stac_version == "1.0" or any(
+        node.path.startswith("/measurements/reflectance/") and node.path.endswith("/x") and node.kind in ("i", "u")
+        for node in found.nodes()
+    )
+
+
+def _in_capitals(found: Evidence) -> bool:
+    named = [band.get("name") for band in found.bands if isinstance(band, Mapping)]
+    return "8A" in named or any(
+        str(node.attrs.get("flag_meanings", "")).startswith(("B01 ", "D01 ", "ANC_LOST ")) for node in found.nodes()
+    )
+
+
+def _with_scaled_classes(found: Evidence) -> bool:
+    """The classes at 60 m are scaled, or the STAC extensions are those of before 2.8."""
+    extensions = found.item.get("stac_extensions")
+    older = isinstance(extensions, list | tuple) and any("/eo/v1.1.0/" in str(url) for url in extensions)
+    return (older and found.stac_version == "1.1") or any(
+        node.path == "/conditions/mask/l2a_classification/r60m/scl" and "scale_factor" in node.attrs
+        for node in found.nodes()
+    )
+
+
+def _with_copies(found: Evidence) -> bool:
+    return found.stac_version == "1.1" or any("_eopf_attrs" in node.attrs for node in found.nodes())
+
+
+MARKS: Final[tuple[tuple[str, Callable[[Evidence], bool]], ...]] = (
+    ("3.0", _in_bytes),
+    ("2.5", _in_whole_metres),
+    ("2.6", _in_capitals),
+    ("2.7", _with_scaled_classes),
+    ("2.8", _with_copies),
+)
+"""What tells layouts apart where no converter has signed, as in trees out of a SAFE; the first that holds counts."""
 
 
 @dataclass(frozen=True)

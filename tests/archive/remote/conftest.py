@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,6 @@ from tests.servers.programs import nginx, rclone_s3, wanted, web_files
 from tests.servers.proxy import Faults, Proxy
 from tests.support import own
 from xarray_safe import runtime
-from xarray_safe.formats.jp2.index import cache
 from xarray_safe.net import retry
 from xarray_safe.sample import write
 
@@ -28,8 +27,6 @@ if MISSING:
 
 WEB = {"aiohttp": web_files} | ({"nginx": nginx} if wanted("NGINX") else {})
 """Web servers that the product is behind; nginx where ``XARRAY_SAFE_TEST_NGINX=1`` says that it is there."""
-
-QUICK = {"pause": 0.01, "timeout": 5.0, "attempt": 20.0, "patience": 10.0}
 
 
 def pytest_report_header() -> str | None:
@@ -102,15 +99,10 @@ def site(served) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch) -> Iterator[None]:
-    """Nothing known of images from other tests, no kept indexes, short waits."""
-    monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", "off")
-    monkeypatch.setattr(retry.Limits, "of", classmethod(lambda cls, environ: cls(**QUICK)))
-    for forget in (cache.folder.cache_clear, retry.limits.cache_clear, runtime.reset):
-        forget()
-    yield
-    for forget in (cache.folder.cache_clear, retry.limits.cache_clear, runtime.reset):
-        forget()
+def short_waits(monkeypatch) -> None:
+    """Fail soon."""
+    monkeypatch.setattr(retry, "REMOTE", replace(retry.REMOTE, pause=0.01, answer=20.0, patience=10.0))
+    monkeypatch.setenv("XARRAY_SAFE_TIMEOUT", "5")
 
 
 @pytest.fixture(scope="session")
@@ -123,5 +115,5 @@ def tree(l2a_folder) -> xr.DataTree:
 def kept(tmp_path, monkeypatch) -> Path:
     """Keep indexes, in a folder of this test."""
     monkeypatch.setenv("XARRAY_SAFE_INDEX_CACHE", str(tmp_path / "indexes"))
-    cache.folder.cache_clear()
+    runtime.reset()
     return tmp_path / "indexes"

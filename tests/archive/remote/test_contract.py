@@ -12,8 +12,8 @@ from tests.archive.remote.support import SECRET, Zipped, item
 from tests.contracts.files import FilesContract
 from tests.contracts.stores import StoreContract
 from xarray_safe.archive import open_archive
+from xarray_safe.archive.remote.connect import connect
 from xarray_safe.archive.remote.fsspec import RangesStore
-from xarray_safe.archive.remote.locate import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ class TestHttpStore(OneFile):
 
     @pytest.fixture
     def store(self, path: str) -> Store:
-        return store_of(path, {"headers": {"Authorization": "Bearer s3cr3t"}}).store
+        return connect(path, {"headers": {"Authorization": "Bearer s3cr3t"}}).store
 
 
 class TestS3Store(OneFile):
@@ -88,12 +88,12 @@ class TestS3Store(OneFile):
     @pytest.fixture
     def store(self, site: Site) -> Store:
         url, options, _ = site.url("s3 folder")
-        return store_of(url, options).store
+        return connect(url, options).store
 
     @pytest.fixture
     def path(self, site: Site) -> str:
         url, options, _ = site.url("s3 folder")
-        return store_of(f"{url}/{self.name}", options).path
+        return connect(f"{url}/{self.name}", options).path
 
 
 class TestFsspecStore(OneFile):
@@ -106,11 +106,11 @@ class TestFsspecStore(OneFile):
 
     @pytest.fixture
     def store(self, url: str) -> Store:
-        return store_of(url, {}).store
+        return connect(url, {}).store
 
     @pytest.fixture
     def path(self, url: str) -> str:
-        return store_of(url, {}).path
+        return connect(url, {}).path
 
 
 class TestRangesStore(StoreContract):

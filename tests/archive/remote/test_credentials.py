@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import threading
 
 import fsspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.archive.remote.support import item
 from tests.servers.web import Web, to_the_stranger
 from xarray_safe.archive import open_archive
-from xarray_safe.archive.remote.auth import Login
+from xarray_safe.archive.remote.auth import Credentials
 from xarray_safe.archive.remote.fsspec import FsspecStore, RangesStore
-from xarray_safe.archive.remote.options import for_place, prefers_web
-from xarray_safe.archive.stac import place_of
+from xarray_safe.archive.remote.options import StoreOptions
+from xarray_safe.archive.stac import locate
 from xarray_safe.errors import AccessDeniedError, InvalidArgumentError, MissingFileError
 
 pytestmark = pytest.mark.timeout(120)
@@ -147,17 +146,17 @@ def test_a_refusal_for_want_of_trust_says_so(l2a_folder):
     ],
 )
 def test_who_may_know(home, url, trusted, knows):
-    login = Login(home, {"token": "t", "trusted_hosts": trusted})
-    assert login.knows(url) is knows
-    assert ("Authorization" in login.sent_to(url, "t")[1]["headers"]) is knows
-    assert login.keeps_from(url) is not knows
+    login = Credentials(home, {"token": "t", "trusted_hosts": trusted})
+    assert login.is_trusted(url) is knows
+    assert ("Authorization" in login.request_kwargs(url, "t")[1]["headers"]) is knows
+    assert login.withholds_from(url) is not knows
 
 
 @pytest.mark.parametrize("options", [{"auth": "a login"}, {"client_kwargs": {"auth": "a login"}}])
 def test_logins_are_no_business_of_the_session(options):
-    login = Login("https://h/a", options)
-    assert login.sent_to("https://h/b", None)[1]["auth"] == "a login"
-    assert "auth" not in login.sent_to("https://other/b", None)[1]
+    login = Credentials("https://h/a", options)
+    assert login.request_kwargs("https://h/b", None)[1]["auth"] == "a login"
+    assert "auth" not in login.request_kwargs("https://other/b", None)[1]
     assert login.others == {"client_kwargs": {}}
 
 
@@ -180,7 +179,6 @@ def test_an_item_of_the_store_alone(site, web, monkeypatch):
     found = item(site)
     for asset in found["assets"].values():
         del asset["alternate"]
-    assert open_archive(found, {**web, **site.s3_options}).find("MTD_MSI*.xml")
     nested = {"https": web, "s3": site.s3_options}
     assert open_archive(found, nested).find("MTD_MSI*.xml")
     for name in ("key", "secret"):
@@ -190,6 +188,12 @@ def test_an_item_of_the_store_alone(site, web, monkeypatch):
         open_archive(found, web)
 
 
+@pytest.mark.parametrize("web", [{"headers": {}}, {"trusted_hosts": "h", "cookies": {}}])
+def test_a_flat_dict_is_for_one_store(site, web):
+    with pytest.raises(InvalidArgumentError, match=r"has no meaning there.*\{'https': \{…\}, 's3': \{…\}\}"):
+        open_archive(item(site), {**web, **site.s3_options})
+
+
 def test_options_of_a_chain_stand_under_either_scheme(l2a_zip):
     for scheme in ("http", "https"):
         with Web(l2a_zip.parent) as web:
@@ -197,37 +201,48 @@ def test_options_of_a_chain_stand_under_either_scheme(l2a_zip):
             assert web.got("127.0.0.1", "X-From") == {"a test"}
 
 
-KINDS = {
-    "headers": "web",
-    "cookies": "web",
-    "ssl": "web",
-    "key": "s3",
-    "endpoint_url": "s3",
-    "anon": "s3",
-    "nobody's": None,
-}
+WEB = [{"headers": {}}, {"token": "t"}, {"ssl": False}, {"client_kwargs": {"headers": {}}}, {"trusted_hosts": "h"}]
+S3 = [{"key": "k", "token": "t"}, {"anon": True}, {"endpoint_url": "u"}, {"client_kwargs": {"region_name": "r"}}]
 
 
-@given(st.sets(st.sampled_from(sorted(KINDS))))
-def test_every_option_goes_somewhere(names):
-    options = dict.fromkeys(names, True)
-    web, store = for_place("https://h/x", options), for_place("s3://b/x", options)
-    assert {**web, **store} == options
-    assert {KINDS[name] for name in web} <= {"web", None}
-    assert {KINDS[name] for name in store} <= {"s3", None}
-    assert for_place("gs://b/x", options) == options
-    assert prefers_web(options) is ("web" in map(KINDS.get, names) and "s3" not in map(KINDS.get, names))
+@pytest.mark.parametrize("flat", WEB)
+def test_flat_options_of_a_web_server(flat):
+    options = StoreOptions.split(flat)
+    assert options.prefers_web
+    assert options.of_item("https://h/items/x") == options.of_asset("https://h/x") == flat
+    assert options.of_asset("s3://b/x") == {}
+    assert options.of_asset("gs://b/x") == flat
 
 
-def test_options_that_both_kinds_have():
-    token = {"key": "k", "secret": "s", "token": "t"}
-    assert for_place("s3://b/x", token) == token, "a session's token goes with a key"
-    assert for_place("https://h/x", token) == {}
-    assert for_place("s3://b/x", {"token": "t"}) == {}
-    mixed = {"client_kwargs": {"headers": {}, "region_name": "r"}}
-    assert for_place("https://h/x", mixed) == {"client_kwargs": {"headers": {}}}
-    assert for_place("s3://b/x", mixed) == {"client_kwargs": {"region_name": "r"}}
-    assert for_place("https://h/x", {"s3": {"key": "k"}, "http": {"ssl": False}}) == {"ssl": False}
+@pytest.mark.parametrize("flat", S3)
+def test_flat_options_of_an_object_store(flat):
+    """Keys of the store are not shown to the server of the item."""
+    options = StoreOptions.split(flat)
+    assert not options.prefers_web
+    assert options.of_item("https://h/items/x") == {}
+    assert options.of_asset("s3://b/x") == options.of_asset("S3A://b/x") == options.of_asset("gs://b/x") == flat
+
+
+@pytest.mark.parametrize(("web", "s3"), list(itertools.product(WEB, S3)))
+def test_options_by_scheme(web, s3):
+    for http, store in itertools.product(("http", "https"), ("s3", "s3a")):
+        options = StoreOptions.split({http: web, store: s3})
+        assert not options.prefers_web
+        for of_store in (options.of_store, options.of_asset):
+            assert of_store("https://h/x") == of_store("http://h/x") == web
+            assert of_store("s3://b/x") == of_store("s3a://b/x") == s3
+        assert options.of_item("https://h/items/x") == web
+        assert options.of_store("gs://b/x") == {http: web, store: s3}, "fsspec sorts those"
+    assert StoreOptions.split({"https": web}).prefers_web
+    assert not StoreOptions.split({"https": web} | s3).prefers_web
+
+
+def test_the_only_store_gets_all_flat_options():
+    """Whatever has no meaning there is for it to refuse; a section of its scheme counts more."""
+    options = StoreOptions.split({"headers": {}, "key": "k", "https": {"ssl": False, "key": "other"}})
+    assert options.of_store("s3://b/x") == {"headers": {}, "key": "k"}
+    assert options.of_store("https://h/x") == {"headers": {}, "key": "other", "ssl": False}
+    assert StoreOptions.split({}).of_store("https://h/x") == {}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +250,7 @@ def test_options_that_both_kinds_have():
 )
 def test_odd_items(links):
     found = {"id": "x", "links": links, "assets": {"a": {"href": "X.SAFE/a.xml"}, "b": {"href": "http://[bad"}}}
-    place = place_of(found, {}, "https://h/items/x")
+    place = locate(found, "https://h/items/x")
     assert (place.url, place.names, place.sizes) == ("https://h/items/X.SAFE", {"a.xml"}, {})
 
 
@@ -325,5 +340,5 @@ def test_a_function_for_tokens_that_fails(l2a_folder, error):
 
 @pytest.mark.parametrize("given", [None, 5, ""])
 def test_a_function_for_tokens_that_gives_none(l2a_folder, given):
-    with Web(l2a_folder.parent) as web, pytest.raises(AccessDeniedError, match="'token' gives no token"):
+    with Web(l2a_folder.parent) as web, pytest.raises(AccessDeniedError, match="'token' does not return a token"):
         open_archive(f"{web.url}/{l2a_folder.name}", {"token": lambda refused: given})

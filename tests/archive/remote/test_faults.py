@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,6 @@ from xarray_safe.archive import open_archive
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
-    InvalidArgumentError,
     RemoteFailedError,
     UnsupportedProductError,
 )
@@ -28,10 +28,11 @@ BAND = "measurements/reflectance/r10m/b02"
 pytestmark = pytest.mark.timeout(120)
 
 
-def limit(monkeypatch, **changes):
-    found = retry.Limits(**{"pause": 0.01, "timeout": 0.5, "attempt": 2.0, "patience": 3.0, **changes})
-    monkeypatch.setattr(retry.Limits, "of", classmethod(lambda cls, environ: found))
-    retry.limits.cache_clear()
+def limit(monkeypatch, tries=8, **changes):
+    monkeypatch.setattr(retry, "REMOTE", replace(retry.REMOTE, **{"answer": 2.0, "patience": 3.0, **changes}))
+    monkeypatch.setenv("XARRAY_SAFE_TIMEOUT", "0.5")
+    monkeypatch.setenv("XARRAY_SAFE_TRIES", str(tries))
+    runtime.reset()
 
 
 @pytest.mark.parametrize("way", ["s3 folder", "http folder", "http zip"])
@@ -134,7 +135,7 @@ def test_a_server_that_hangs(monkeypatch):
 
 def test_a_server_that_trickles(site, monkeypatch):
     """Not silent, but not done in time either."""
-    limit(monkeypatch, tries=2, attempt=0.5)
+    limit(monkeypatch, tries=2, answer=0.5)
     url, options, proxy = site.url("http zip")
     proxy.faults.bandwidth = 20_000
     with pytest.raises(RemoteFailedError, match="no complete answer within"):
@@ -284,19 +285,6 @@ def test_secrets_stay_out_of_messages(site):
     with pytest.raises(OSError, match=r"none\.zip") as caught:
         open_archive(url)
     assert "s3cr3t" not in str(caught.value)
-
-
-def test_settings(monkeypatch):
-    made = retry.Limits
-    monkeypatch.undo()
-    names = {"XARRAY_SAFE_CONNECTIONS": "2", "XARRAY_SAFE_TRIES": "3", "XARRAY_SAFE_TIMEOUT": "0.5"}
-    found = made.of(names)
-    assert (found.connections, found.tries, found.timeout) == (2, 3, 0.5)
-    assert made.of({}) == made()
-    for name in names:
-        for wrong in ("none", "0", "-1", "nan"):
-            with pytest.raises(InvalidArgumentError, match=name):
-                made.of({name: wrong})
 
 
 def test_threads_share_the_connections(site, tree):

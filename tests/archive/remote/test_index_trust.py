@@ -30,14 +30,6 @@ def saved(old, tmp_path_factory):
     return target
 
 
-@pytest.fixture(autouse=True)
-def none_given():
-    """No indexes brought along by other tests."""
-    cache.supplied.clear()
-    yield
-    cache.supplied.clear()
-
-
 def band(site, old):
     url, options, _ = site.url("http folder")
     return xr.open_datatree(url.replace(site.name, old.name), engine="safe", storage_options=options)[BAND]
@@ -76,7 +68,7 @@ def move_first_tile(entry):
 def test_a_saved_index_has_a_checksum(saved, tmp_path, change):
     with pytest.raises(CorruptFileError, match=r"is not a file of indexes \(its checksum does not match\)"):
         tile_indexes.use(altered(saved, tmp_path / "bad", change))
-    assert not cache.supplied
+    assert not cache.supplied()
 
 
 @pytest.mark.parametrize(("start", "length"), [(-5, 100), (0, 100), (3000, 0), (3000, -1), (3000, 10**12)])
@@ -86,7 +78,7 @@ def test_places_outside_of_the_file(saved, tmp_path, start, length):
 
     with pytest.raises(CorruptFileError, match=rf"tile 0 with {length} bytes at {start} is not in a file of \d+ bytes"):
         tile_indexes.use(altered(saved, tmp_path / "bad", change, summed=True))
-    assert not cache.supplied
+    assert not cache.supplied()
 
 
 @pytest.mark.parametrize("key", ["header", "parts"])
@@ -108,7 +100,7 @@ def test_indexes_that_lie_elsewhere(site, old, saved, server):
     (old.parent / "beside.indexes").write_bytes(saved.read_bytes())
     url, options, _ = site.url(f"{server} folder")
     count = tile_indexes.use(url.replace(site.name, "beside.indexes"), storage_options=options)
-    assert count == len(cache.supplied) > 10
+    assert count == len(cache.supplied()) > 10
 
 
 def test_indexes_that_cannot_be_read(site):

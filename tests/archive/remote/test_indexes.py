@@ -21,18 +21,8 @@ from xarray_safe.formats.jp2.index.tile_index import open_index
 BAND = "measurements/reflectance/r10m/b04"
 
 
-@pytest.fixture(autouse=True)
-def none_given():
-    """No indexes brought along by other tests."""
-    cache.supplied.clear()
-    cache._read_supplied.cache_clear()
-    yield
-    cache.supplied.clear()
-    cache._read_supplied.cache_clear()
-
-
 def requests_of_a_chunk(site, old):
-    runtime.reset()
+    runtime.indexes.forget()
     url, options, proxy = site.url("s3 folder")
     tree = xr.open_datatree(url.replace(site.name, old.name), engine="safe", storage_options=options)
     proxy.reset()
@@ -48,9 +38,8 @@ def test_a_saved_index_makes_the_search_needless(site, old, tmp_path, monkeypatc
     assert (tmp_path / "x.indexes").stat().st_size < 2500 * count
     assert tile_indexes.use(tmp_path / "x.indexes") == count
     assert requests_of_a_chunk(site, old) == 2, "the tile, and beside it the header, to compare"
-    cache.supplied.clear()
     monkeypatch.setenv("XARRAY_SAFE_INDEXES", os.pathsep.join([str(tmp_path / "x.indexes")] * 2))
-    cache._read_supplied.cache_clear()
+    runtime.reset()
     assert requests_of_a_chunk(site, old) == 2, "the tile, and beside it the header, to compare"
 
 
@@ -88,7 +77,7 @@ def test_an_index_of_another_file_is_dropped(site, old, tmp_path):
 
     parquet(old, tmp_path / "wrong.parquet", shuffled)
     tile_indexes.use(tmp_path / "wrong.parquet")
-    runtime.reset()
+    runtime.indexes.forget()
     url, options, _ = site.url("s3 folder")
     tree = xr.open_datatree(url.replace(site.name, old.name), engine="safe", storage_options=options)
     assert_identical(tree[BAND].load(), xr.open_datatree(old, engine="safe")[BAND].load())
@@ -107,7 +96,7 @@ def test_tables_that_make_no_sense(old, tmp_path, change):
     parquet(old, tmp_path / "bad.parquet", change)
     with pytest.raises(CorruptFileError, match=r"bad\.parquet"):
         tile_indexes.use(tmp_path / "bad.parquet")
-    assert not cache.supplied
+    assert not cache.supplied()
 
 
 def test_files_that_are_no_indexes(tmp_path):

@@ -11,9 +11,9 @@ import xarray as xr
 from xarray.testing import assert_identical
 
 from tests.archive.remote.support import item_of
-from xarray_safe.archive import open_archive
-from xarray_safe.archive.remote import listing
+from xarray_safe.archive import detect, open_archive
 from xarray_safe.archive.remote import s3 as remote_s3
+from xarray_safe.archive.remote.fetch import run
 from xarray_safe.archive.remote.s3 import S3Store
 from xarray_safe.archive.remote.store import Version
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError, UnsupportedProductError
@@ -83,7 +83,7 @@ def test_a_bucket_is_no_product(site):
 
 
 def test_no_product_has_so_many_files(site, bare, monkeypatch):
-    monkeypatch.setattr(listing, "MOST_FILES", 10)
+    monkeypatch.setattr(detect, "MAX_FILES", 10)
     with pytest.raises(NotASafeError, match="holds more than 10 files"):
         open_archive(site.url("s3 folder")[0].replace(site.name, bare.name), site.s3_options)
 
@@ -92,14 +92,13 @@ def test_lists_of_many_pages():
     """A store that gives two names a page."""
     names = [*"abcde", "MTD_MSIL1C.xml"]
 
-    class Paged:
-        async def _call_s3(self, method, Bucket, Prefix, ContinuationToken="0", Delimiter=""):
-            start = int(ContinuationToken)
-            found = [{"Key": f"{Prefix}{name}", "Size": 1, "ETag": '"e"'} for name in names[start : start + 2]]
-            stop = start + 2
-            return {"Contents": found, "IsTruncated": stop < len(names), "NextContinuationToken": str(stop)}
+    async def paged(Bucket, Prefix, ContinuationToken="0"):
+        start = int(ContinuationToken)
+        found = [{"Key": f"{Prefix}{name}", "Size": 1, "ETag": '"e"'} for name in names[start : start + 2]]
+        stop = start + 2
+        return {"Contents": found, "IsTruncated": stop < len(names), "NextContinuationToken": str(stop)}
 
-    found = asyncio.run(S3Store({})._below(Paged(), {"Bucket": "b", "Prefix": "X.SAFE/"}, "label"))
+    found = asyncio.run(S3Store({})._below(paged, "b", "X.SAFE/"))
     assert found == dict.fromkeys(names, Version(1, "e"))
 
 
@@ -120,6 +119,21 @@ def test_nothing_large_is_read_whole(site, monkeypatch):
 def test_options_that_nobody_knows(site):
     with pytest.raises(InvalidArgumentError, match="the storage option 'nonopt' has no meaning there"):
         open_archive(site.url("s3 folder")[0], {**site.s3_options, "nonopt": 1})
+
+
+def test_what_options_add_to_each_request(site):
+    """`requester_pays` and `s3_additional_kwargs` of s3fs, to the operations that know them."""
+    more = {"RequestPayer": "requester", "ExpectedBucketOwner": "1234", "SSECustomerAlgorithm": "AES256"}
+    options = {**site.s3_options, "requester_pays": True, "s3_additional_kwargs": more}
+    store = S3Store({**options, "endpoint_url": site.s3.url})
+
+    async def added(name):
+        operation, bucket, key = await store._operation(name, "eodata/a/b")
+        assert (bucket, key) == ("eodata", "a/b")
+        return operation.keywords
+
+    assert run(added("GetObject"), 60) == more
+    assert run(added("ListObjectsV2"), 60) == {name: more[name] for name in ("RequestPayer", "ExpectedBucketOwner")}
 
 
 @pytest.mark.parametrize(("code", "said"), [("503", "status 503"), ("SlowDown", "status 503 SlowDown")])

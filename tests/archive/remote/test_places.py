@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
 from xarray_safe.archive.ranges import ByteRange, coalesce, split
 from xarray_safe.archive.remote.fetch import Versions
-from xarray_safe.archive.remote.http import HttpStore, retry_after
-from xarray_safe.archive.remote.store import Version, words
-from xarray_safe.archive.stac import parse_item, place_of
+from xarray_safe.archive.remote.http import HttpStore
+from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.stac import Href, locate, parse_item, read_assets
 from xarray_safe.errors import CorruptFileError, NotASafeError
+from xarray_safe.net.retry import retry_after
+from xarray_safe.net.urls import describe_error
 
 NODES = "https://download.example.org/odata/v1/Products(1-2)/Nodes(X.SAFE)"
 
@@ -36,7 +38,7 @@ def test_urls_of_files(root, name, url):
 def test_labels_have_no_secrets():
     url = "https://user:word@h:8080/X.SAFE/a?sig=secret#part"
     assert HttpStore(url, {}).label(url) == "https://h:8080/X.SAFE/a"
-    assert words(ValueError("no https://h/a?sig=secret\nhere")) == "ValueError: no https://h/a here"
+    assert describe_error(ValueError("no https://h/a?sig=secret\nhere")) == "ValueError: no https://h/a here"
 
 
 @pytest.mark.parametrize(
@@ -57,19 +59,36 @@ def test_places_of_items():
         "alternate": {"https": {"href": f"{NODES}/Nodes(GRANULE)/Nodes(b.jp2)/$value"}},
     }
     cdse["assets"]["zip"] = {"href": "https://h/odata/v1/Products(1-2)/$value"}
-    found = place_of(cdse, {"key": "k"})
+    found = locate(cdse)
     assert (found.url, found.sizes) == ("s3://eodata/a/X.SAFE", {"GRANULE/b.jp2": 7})
-    found = place_of(cdse, {"token": "t"})
+    found = locate(cdse, prefer_web=True)
     assert (found.url, found.sizes, found.zip) == (NODES, {"GRANULE/b.jp2": 7}, False)
-    found = place_of(item("https://h/X.SAFE.zip?sig=1"), {})
+    found = locate(item("https://h/X.SAFE.zip?sig=1"))
     assert (found.url, found.zip) == ("https://h/X.SAFE.zip?sig=1", True)
-    assert place_of(item("X.SAFE/a.xml"), {}, "https://h/items/X.json").url == "https://h/items/X.SAFE"
+    assert locate(item("X.SAFE/a.xml"), "https://h/items/X.json").url == "https://h/items/X.SAFE"
     with pytest.raises(NotASafeError, match=r"no asset in a \.SAFE"):
-        place_of(item("s3://b/X.zarr"), {})
+        locate(item("s3://b/X.zarr"))
+
+
+def test_assets_of_items():
+    """Alternates have sizes of their own, or the asset's; what is not a URL, or not an asset, is passed over."""
+    alternates = {
+        "https": {"href": "y/a", "file:size": "9"},
+        "none": {"href": 5},
+        "odd": "https://h/odd",
+        "more": {"href": "z"},
+    }
+    found = item("https://h/x", links=[{"rel": "self", "href": "https://h/items/X"}])
+    found["assets"]["0"] |= {"file:size": 7, "alternate": alternates, "title": "t"}
+    found["assets"] |= {"bad": {"href": "http://[bad"}, "none": None, "without": {}}
+    one, *rest = read_assets(found, "https://elsewhere/")
+    assert one.hrefs == (Href("https://h/x", 7), Href("https://h/items/y/a", None), Href("https://h/items/z", 7))
+    assert (one.key, one.size, one.fields["title"]) == ("0", 7, "t")
+    assert [(asset.key, asset.hrefs) for asset in rest] == [("bad", ()), ("without", ())]
 
 
 @pytest.mark.parametrize(
-    ("data", "what"), [(b"<html>", "no JSON"), (b'{"type": "Catalog"}', "Catalog"), (b"[]", "JSON")]
+    ("data", "what"), [(b"<html>", "not JSON"), (b'{"type": "Catalog"}', "Catalog"), (b"[]", "JSON")]
 )
 def test_what_is_no_item(data, what):
     with pytest.raises(NotASafeError, match=what):

@@ -194,11 +194,11 @@ class Strict(MemoryFileSystem):
         ("http://u:p@h/X.SAFE", {"token": "t"}, "Cannot combine"),
         ("simplecache::http://h/X.SAFE", {"http": {"tokn": "x"}}, "'tokn'"),
         ("strict://h/X.SAFE", {"tokn": "x"}, "'tokn'"),
-        ("http://h:99999/X.SAFE", {}, "h:99999/X.SAFE is no URL"),
-        ("http://h:abc/X.SAFE", {}, "h:abc/X.SAFE is no URL"),
-        ("http://[bad/X.SAFE", {}, "is no URL"),
-        ("https:///X.SAFE", {}, "is no URL of a web server"),
-        ("zip://::http://h:99999/x.zip", {}, "is no URL"),
+        ("http://h:99999/X.SAFE", {}, "h:99999/X.SAFE is not a valid URL"),
+        ("http://h:abc/X.SAFE", {}, "h:abc/X.SAFE is not a valid URL"),
+        ("http://[bad/X.SAFE", {}, "is not a valid URL"),
+        ("https:///X.SAFE", {}, "is not a URL of a web server"),
+        ("zip://::http://h:99999/x.zip", {}, "is not a valid URL"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The 'auth' parameter")

@@ -159,7 +159,7 @@ def test_what_leads_nowhere(site):
         ),
         (f"zip://other.SAFE::{site.url('http zip')[0]}", {}, NotASafeError, "has no product in a folder 'other.SAFE'"),
         ("nonsense://x.SAFE", {}, InvalidArgumentError, "nonsense"),
-        (5, {}, InvalidArgumentError, "a int is no path, URL or STAC item"),
+        (5, {}, InvalidArgumentError, "a int is not a path, URL or STAC item"),
     ):
         with pytest.raises(error, match=message):
             open_archive(url, options)

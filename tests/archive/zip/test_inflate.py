@@ -163,11 +163,11 @@ def test_broken_streams_are_errors_that_name_the_member() -> None:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork_while_another_thread_reads() -> None:
     stream = Counted(PACKED[1]).stream()
-    inflate.CHECKPOINTS.read(("fork",), stream, 0, len(MIXED))
-    with inflate.CHECKPOINTS._lock:  # as a reading thread would hold it
+    inflate.checkpoints().read(("fork",), stream, 0, len(MIXED))
+    with inflate.checkpoints()._lock:  # as a reading thread would hold it
         child = os.fork()
         if not child:
             signal.alarm(20)
-            os._exit(0 if inflate.CHECKPOINTS.read(("fork",), stream, 9, 99) == MIXED[9:99] else 1)
+            os._exit(0 if inflate.checkpoints().read(("fork",), stream, 9, 99) == MIXED[9:99] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    inflate.CHECKPOINTS.drop(("fork",))
+    inflate.checkpoints().drop(("fork",))

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from tests.formats.jp2.support import Folder, Pixels, first_sot, packets, scene, segment, tile_parts, write
 from xarray_safe import runtime
 from xarray_safe.errors import CorruptFileError, SafeError, UnsupportedProductError
-from xarray_safe.formats.jp2 import open_image, openjpeg
+from xarray_safe.formats.jp2 import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ALL = (slice(None),) * 3
@@ -26,13 +25,9 @@ TILES = 12  # of 64 pixels, 4 in a row
 
 
 @pytest.fixture(autouse=True, params=["", "off"], ids=["openjpeg", "imagecodecs"])
-def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XARRAY_SAFE_OPENJPEG", request.param)
     runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
-    yield
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from tests.formats.jp2.support import REAL, Folder, Pixels, in_two_parts, scene,
 from xarray_safe import runtime
 from xarray_safe.errors import CorruptFileError, MissingFileError
 from xarray_safe.formats.jp2 import Jp2Image, open_image, openjpeg
+from xarray_safe.formats.jp2.tile_cache import tiles
 from xarray_safe.model.arrays import Array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ALL = (slice(None),) * 3
@@ -36,15 +36,6 @@ SIZES = [
     ((2, 64, 64), (64, 64), 16, 0),
     ((1, 33, 50), (512, 512), 10, 3),  # one tile larger than the image
 ]
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
-    yield
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +182,7 @@ def test_forked_child_reads_the_same(band: tuple[Folder, Pixels], monkeypatch: p
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     # The child inherits locks that another thread holds at the moment of the fork.
-    with runtime.tiles()._lock, runtime.indexes()._lock:
+    with tiles()._lock, runtime.indexes()._lock:
         child = context.Process(target=_read_in_child, args=(image, ALL, results))
         child.start()
     assert results.get(timeout=60) == pixels.tobytes()
@@ -280,7 +271,7 @@ def test_small_windows_decode_only_themselves(band: tuple[Folder, Pixels], monke
     assert areas[1:] == [None]
 
 
-def test_windows_of_several_tiles_use_the_pool_but_not_in_a_worker_of_dask(
+def test_windows_of_several_tiles_use_the_pool_unless_others_do(
     band: tuple[Folder, Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XARRAY_SAFE_THREADS", "2")
@@ -299,10 +290,8 @@ def test_windows_of_several_tiles_use_the_pool_but_not_in_a_worker_of_dask(
     assert names
     assert all(name.startswith("xarray-safe") for name in names)
     names.clear()
-    thread = threading.Thread(target=image.__getitem__, args=(ALL,), name="Dask-Default-Threads-7-1")
-    thread.start()
-    thread.join()
-    assert names == {"Dask-Default-Threads-7-1"}
+    runtime.run([lambda: image[ALL]])
+    assert names == {threading.current_thread().name}
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="real images lie beside the repository")

@@ -19,7 +19,6 @@ from xarray_safe.formats.jp2.header import ImageFile
 from xarray_safe.formats.jp2.index import tile_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 UINT16 = np.dtype(np.uint16)
@@ -34,15 +33,6 @@ def libraries() -> list[str]:
             continue
         found.append(path)
     return found
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
-    yield
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.mark.skipif(not libraries(), reason="no OpenJPEG library here")

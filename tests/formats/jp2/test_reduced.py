@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from tests.formats.jp2.support import REAL, Folder, Pixels, in_two_parts, scene, truth, without_plt, write
 from xarray_safe import runtime
 from xarray_safe.errors import InvalidArgumentError, UnsupportedProductError
-from xarray_safe.formats.jp2 import open_image, openjpeg
+from xarray_safe.formats.jp2 import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ALL = (slice(None),) * 3
@@ -59,15 +58,6 @@ def _low(rows: Pixels, start: int) -> Pixels:
     low = even[1:count] + ((high[:-1] + high[1:] + 2) >> 2)
     where = numbers[numbers % 2 == 0][1:count]
     return low[(where >= start) & (where < start + len(rows))]
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
-    yield
-    runtime.reset()
-    openjpeg.load_openjpeg.cache_clear()
 
 
 @pytest.fixture(params=["", "off"], ids=["openjpeg", "imagecodecs"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from xarray_safe import crs as utm
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.build import BuildContext
-from xarray_safe.model.lookups import Documents, F, LookUp, X, resolve
+from xarray_safe.model.documents import Documents
+from xarray_safe.model.lookups import F, X, resolve
 from xarray_safe.products.sentinel2.layout25 import metadata as metadata
 from xarray_safe.products.sentinel2.layout25 import stac as stac
 from xarray_safe.products.sentinel2.layout25.variables import variables

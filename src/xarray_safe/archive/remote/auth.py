@@ -1,4 +1,4 @@
-"""Credentials for web servers: which hosts may get them, and a bearer token that is renewed when it has expired."""
+"""Credentials for web servers: which servers may receive them, and a bearer token that is renewed when it expires."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.remote.options import as_dict
 from xarray_safe.errors import AccessDeniedError, InvalidArgumentError
-from xarray_safe.net.urls import bare, origin, web_parts
+from xarray_safe.net.trust import COPERNICUS, LOOPBACK, HostAllowList, bearer_header, plain_origin
+from xarray_safe.net.urls import redact_url, web_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-TRUSTED = (".dataspace.copernicus.eu",)
-"""Ends of names of hosts that share logins: what is given for one of these, the others may get."""
+_COPERNICUS = HostAllowList((COPERNICUS,))
 
 
-class Login:
-    """Credentials, and the hosts that may get them.
+class Credentials:
+    """Credentials, and the servers that may receive them.
+
+    That is the server that the user gave them for, those that the user names, and those that share a login with it.
+    All but the first must be reached over https (or on this machine), and their URLs read in one way only; see
+    `net.trust`.
 
     Parameters
     ----------
@@ -30,15 +34,15 @@ class Login:
     Raises
     ------
     InvalidArgumentError
-        An option is not what it should be, or the URL is none.
+        An option is invalid, or the URL is.
     """
 
     def __init__(self, home: str, options: Mapping[str, Any]) -> None:
         self._home = web_parts(home)
         rest = dict(options)
-        self._trusted = _names(rest.pop("trusted_hosts", None))
-        self.bearer = Bearer(rest.pop("token", None), bare(home))
-        client = mapping_of("client_kwargs", rest.pop("client_kwargs", None))
+        self._trusted = _trusted(rest.pop("trusted_hosts", None), http=self._home.scheme == "http")
+        self.token = RenewableToken(rest.pop("token", None), redact_url(home))
+        client = as_dict("client_kwargs", rest.pop("client_kwargs", None))
         # None of these may stay the session's own: it would take them along to wherever a redirect leads.
         self._headers = _both("headers", client, rest)
         logins = (rest.pop("auth", None), client.pop("auth", None))
@@ -49,36 +53,41 @@ class Login:
         }
         self._more = {name: value for name, value in more.items() if value}
         self.others: dict[str, Any] = {**rest, "client_kwargs": client}
-        """The options that are no credentials."""
+        """The options that are not credentials."""
 
-    def knows(self, url: str) -> bool:
-        """Whether the server of a URL may get the credentials."""
+    def is_trusted(self, url: str) -> bool:
+        """Return True if the server of a URL may receive the credentials."""
         there, home = urlsplit(url), self._home
-        if origin(there) == origin(home):
+        if (there.scheme, there.netloc) == (home.scheme, home.netloc):
+            return True  # the user's own words, however they are read
+        user, at, _ = home.netloc.rpartition("@")
+        spelled = url.replace(user + at, "", 1) if there.netloc.startswith(user + at) else url
+        first = plain_origin(home._replace(netloc=home.netloc.removeprefix(user + at)).geturl())
+        if first is not None and plain_origin(spelled) == first:
             return True
-        if there.scheme != "https" and home.scheme == "https":
-            return False
-        both = (there.hostname, home.hostname)
-        return _is_among(there.hostname, self._trusted) or all(_is_among(host, TRUSTED) for host in both)
+        shared = (
+            _COPERNICUS.allows(spelled) and first is not None and _COPERNICUS.allows(f"{first.scheme}://{first.host}")
+        )
+        return shared or self._trusted.allows(spelled)
 
-    def keeps_from(self, url: str) -> bool:
-        """Whether there are credentials that the server of a URL does not get."""
-        given = self._headers or self._more or self.bearer.given or "@" in self._home.netloc
-        return bool(given) and not self.knows(url)
+    def withholds_from(self, url: str) -> bool:
+        """Return True if there are credentials that the server of a URL does not receive."""
+        given = self._headers or self._more or self.token.given or "@" in self._home.netloc
+        return bool(given) and not self.is_trusted(url)
 
-    def sent_to(self, url: str, token: str | None) -> tuple[str, dict[str, Any]]:
-        """Give the URL and what goes along with a request for it, as arguments of aiohttp's; ``headers`` always."""
-        if not self.knows(url):
+    def request_kwargs(self, url: str, token: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the URL and the arguments of aiohttp for a request for it; there are always ``headers``."""
+        if not self.is_trusted(url):
             return url, {"headers": {}}
         parts, user = urlsplit(url), self._home.netloc.rpartition("@")[0]
         if user and "@" not in parts.netloc:
             url = parts._replace(netloc=f"{user}@{parts.netloc}").geturl()
-        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        bearer = bearer_header(token) if token else {}
         return url, {"headers": {**self._headers, **bearer}, **self._more}
 
 
-class Bearer:
-    """A bearer token, fixed or given by a function; of requests that were refused together, one asks the function.
+class RenewableToken:
+    """A bearer token, fixed or from a function; of several requests that were refused at once, one calls the function.
 
     Parameters
     ----------
@@ -97,7 +106,7 @@ class Bearer:
         self.given = given is not None
         if not (given is None or isinstance(given, str) or callable(given)):
             raise InvalidArgumentError(
-                f"the storage option 'token' must be a str, or a function that gives one, not a {type(given).__name__}"
+                f"the storage option 'token' must be a str or a function that returns one, not a {type(given).__name__}"
             )
         self._ask = given if callable(given) else None
         self._now = given if isinstance(given, str) else None
@@ -106,13 +115,13 @@ class Bearer:
         self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     async def get(self) -> tuple[str | None, int]:
-        """Give the token, and by what number `renew` knows it."""
+        """Return the token, and the number by which `renew` identifies it."""
         if self._turn == 0:
             await self.renew(0)
         return self._now, self._turn
 
     async def renew(self, turn: int) -> bool | None:
-        """Ask the function for another token, unless that has been done since.
+        """Call the function for another token, unless another request has done so.
 
         Parameters
         ----------
@@ -122,12 +131,12 @@ class Bearer:
         Returns
         -------
         bool or None
-            Whether the function was asked; None if there is none.
+            Whether the function was called; None if there is none.
 
         Raises
         ------
         AccessDeniedError
-            The function fails, or gives none.
+            The function fails, or does not return a token.
         """
         if self._ask is None:
             return None
@@ -139,7 +148,7 @@ class Bearer:
             return True
 
     def _own_lock(self) -> asyncio.Lock:
-        """Give the lock of this event loop: a forked process has another, and must not wait for its parent's."""
+        """Return the lock of this event loop: a forked process has another, and must not wait for its parent's."""
         loop = asyncio.get_running_loop()
         if self._lock is None or self._lock[0] is not loop:
             self._lock = (loop, asyncio.Lock())
@@ -155,25 +164,28 @@ def _ask(function: Callable[[str | None], object], refused: str | None, label: s
         ) from error
     if not isinstance(found, str) or not found:
         raise AccessDeniedError(
-            f"{label}: the function given as storage option 'token' gives no token but {type(found).__name__}"
+            f"{label}: the function given as storage option 'token' does not return a token but {type(found).__name__}"
         )
     return found
 
 
 def _both(name: str, client: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Take an option out of both places where it may stand; the request's counts more."""
-    return mapping_of(name, client.pop(name, None)) | mapping_of(name, request.pop(name, None))
+    """Remove an option from both places where it may be; that of the request has precedence."""
+    return as_dict(name, client.pop(name, None)) | as_dict(name, request.pop(name, None))
 
 
-def _names(given: object) -> tuple[str, ...]:
-    names = (
-        (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple | set) else given or ()
-    )
-    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+def _trusted(given: object, *, http: bool) -> HostAllowList:
+    """Return the servers that the option ``trusted_hosts`` names, on any port; plain http only if `http`."""
+    names = [given] if isinstance(given, str) else given or []
+    if not isinstance(names, list | tuple | set) or not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError("the storage option 'trusted_hosts' must be names of hosts")
-    return tuple(name.lower() for name in names)
-
-
-def _is_among(host: str | None, names: Iterable[str]) -> bool:
-    """Whether a host has one of these names, or is below one that begins with a dot."""
-    return any(host == name or (name.startswith(".") and (host or "").endswith(name)) for name in names)
+    allowed = HostAllowList(())
+    for name in names:
+        host = f"[{name}]" if ":" in name else f"*{name}" if name.startswith(".") else name
+        found = plain_origin(f"https://{host.removeprefix('*.')}")
+        if found is None or found.host != host.removeprefix("*.").strip("[]").lower():
+            raise InvalidArgumentError(f"the storage option 'trusted_hosts' has {name!r}, which does not name a host")
+        allowed = HostAllowList((*allowed.origins, f"https://{host}:*"))
+        if http and name.lower() in LOOPBACK:
+            allowed = HostAllowList((*allowed.origins, f"http://{host}:*"))
+    return allowed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
 from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
-from xarray_safe.net.retry import Limits, limits
+from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
+from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from xarray_safe.archive.files import Request
 
 T = TypeVar("T")
+
+_GAP = 1 << 16
+"""Bytes between two ranges that are moved rather than paid for with a request of their own."""
+_PIECE = 8 << 20
+"""Maximum bytes of one request."""
 
 
 @dataclass
@@ -74,11 +79,13 @@ class Fetcher:
 
     def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
         """Fetch one range and wait for it; see `Store.get`."""
-        return run(self._one(ByteRange(path, start, stop), limits()), limits().longest)
+        policy = remote_policy()
+        return run(self._one(ByteRange(path, start, stop), policy), policy.deadline)
 
     def find(self, path: str) -> Mapping[str, Version] | None:
         """Return the versions of the files below a folder; see `Store.find`."""
-        return run(self._persist(path, lambda: self.store.find(path), limits()), limits().longest)
+        policy = remote_policy()
+        return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
 
     def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.
@@ -93,26 +100,26 @@ class Fetcher:
         SafeError
             One of them failed permanently; the others are cancelled.
         """
-        limit = limits()
+        policy = remote_policy()
         wanted = [request for request in requests if request[1] != request[2]]
-        joined = coalesce(wanted, limit.gap if gap is None else gap)
-        pieces = [piece for block in joined for piece in split(block, limit.piece)]
-        waves = -(-len(pieces) // limit.connections)
-        answers = run(self._all(pieces, limit), limit.longest * max(1, waves)) if pieces else []
+        joined = coalesce(wanted, _GAP if gap is None else gap)
+        pieces = [piece for block in joined for piece in split(block, _PIECE)]
+        waves = -(-len(pieces) // settings().connections)
+        answers = run(self._all(pieces, policy), policy.deadline * max(1, waves)) if pieces else []
         got = {piece: answer.data for piece, answer in zip(pieces, answers, strict=True)}
-        whole = (b"".join(got[piece] for piece in split(block, limit.piece)) for block in joined)
+        whole = (b"".join(got[piece] for piece in split(block, _PIECE)) for block in joined)
         return read_through(Blocks(zip(joined, whole, strict=True)), requests, lambda empty: [b""] * len(empty))
 
-    async def _all(self, ranges: Sequence[ByteRange], limit: Limits) -> list[Answer]:
-        tasks = [asyncio.ensure_future(self._one(wanted, limit)) for wanted in ranges]
+    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[Answer]:
+        tasks = [asyncio.ensure_future(self._one(wanted, policy)) for wanted in ranges]
         try:
             return await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, wanted: ByteRange, limit: Limits) -> Answer:
-        answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), limit)
+    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> Answer:
+        answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), policy)
         label = self.store.label(wanted.name)
         self.versions.check(wanted.name, label, answer.version)
         if wanted.stop is not None and len(answer.data) != wanted.stop - wanted.start:
@@ -122,47 +129,40 @@ class Fetcher:
             )
         return answer
 
-    async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], limit: Limits) -> T:
+    async def _persist(self, path: str, attempt: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
         """Retry until there is an answer or a limit is reached."""
         label = self.store.label(path)
-        failures, refusals, waited = 0, 0, 0.0
+        attempts = Attempts(policy)
         while True:
             try:
-                async with _connection(self.store.host, limit):
-                    return await asyncio.wait_for(attempt(), limit.attempt)
+                async with _connection(self.store.host):
+                    return await asyncio.wait_for(attempt(), policy.answer)
             except TimeoutError:
-                problem = TryAgain(f"no complete answer within {limit.attempt:.0f} s")
+                problem = TryAgain(f"no complete answer within {policy.answer:.0f} s")
             except TryAgain as error:
                 problem = error
-            failures += not problem.busy
-            refusals += problem.busy
-            if failures >= limit.tries:
+            attempts.count(busy=problem.busy, after=problem.after)
+            if attempts.exhausted:
                 raise RemoteFailedError(
-                    f"{label} could not be read, tried {failures} times: {problem.what}. "
+                    f"{label} could not be read, tried {attempts.failures} times: {problem.what}. "
                     "Check the network, or try later."
                 )
-            pause = max(limit.backoff(max(failures, refusals)), problem.after or 0.0)
-            if problem.busy or problem.after is not None:
-                waited += pause
-            if waited > limit.patience:
+            if attempts.too_long:
+                waited, pause = attempts.waited - attempts.pause, attempts.pause
                 raise RemoteFailedError(
-                    f"{label}: the server has too much to do ({problem.what}); waited {waited - pause:.0f} s, another "
+                    f"{label}: the server has too much to do ({problem.what}); waited {waited:.0f} s, another "
                     f"{pause:.0f} s were asked for. Try later, or with fewer connections (XARRAY_SAFE_CONNECTIONS)."
                 )
-            await asyncio.sleep(pause)
+            await asyncio.sleep(attempts.pause)
 
 
-_semaphores: dict[tuple[int, str, int], asyncio.Semaphore] = {}
+_semaphores: PerProcess[dict[tuple[int, str], asyncio.Semaphore]] = PerProcess(dict)
 
 
-def _connection(host: str, limit: Limits) -> asyncio.Semaphore:
+def _connection(host: str) -> asyncio.Semaphore:
     """Return the semaphore that bounds the connections to a host in this process."""
-    key = (id(asyncio.get_running_loop()), host, limit.connections)
-    return _semaphores.setdefault(key, asyncio.Semaphore(limit.connections))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_semaphores.clear)
+    key = (id(asyncio.get_running_loop()), host)
+    return _semaphores().setdefault(key, asyncio.Semaphore(settings().connections))
 
 
 def run(coroutine: Coroutine[object, object, T], seconds: float) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,25 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xarray_safe.archive.files import Request
-    from xarray_safe.archive.remote.store import Store, Version
+    from xarray_safe.archive.remote.store import RemoteLocation, Version
 
 TAIL = (1 << 16) + 128
 """Bytes at the end of a zip that hold its central directory, if it is of one product."""
 METADATA_GAP = 1 << 18
 """Maximum bytes between two members of a zip that are fetched in one request, on opening."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A path in a store; pickles."""
-
-    store: Store
-    path: str
-
-    @property
-    def url(self) -> str:
-        """URL for messages, without secrets."""
-        return self.store.label(self.path)
 
 
 class RemoteFile:
@@ -53,7 +39,7 @@ class RemoteFile:
 
     local = False
 
-    def __init__(self, place: Place, version: Version, origin: str = "", blocks: Blocks | None = None) -> None:
+    def __init__(self, place: RemoteLocation, version: Version, origin: str = "", blocks: Blocks | None = None) -> None:
         self.place, self._version, self._origin = place, version, origin or uuid4().hex
         self._blocks = blocks or Blocks()
         self.path = place.url
@@ -62,7 +48,7 @@ class RemoteFile:
         self._fetcher = Fetcher(place.store, Versions({place.path: version}))
 
     @classmethod
-    def probe(cls, place: Place) -> tuple[RemoteFile, RemoteFile]:
+    def probe(cls, place: RemoteLocation) -> tuple[RemoteFile, RemoteFile]:
         """Ask for the end of the file: one request, which also shows size and version.
 
         Returns
@@ -103,7 +89,7 @@ class RemoteFile:
     def _requests(self, ranges: Iterable[tuple[int, int]]) -> list[Request]:
         return [(self.place.path, start, stop) for start, stop in ranges]
 
-    def __reduce__(self) -> tuple[type[RemoteFile], tuple[Place, Version, str]]:
+    def __reduce__(self) -> tuple[type[RemoteFile], tuple[RemoteLocation, Version, str]]:
         """Pickle as place and version."""
         return RemoteFile, (self.place, self._version, self._origin)
 
@@ -116,7 +102,7 @@ class RemoteFile:
         return hash(self._origin)
 
 
-def open_zip(place: Place) -> ZipArchive:
+def open_zip(place: RemoteLocation) -> ZipArchive:
     """Open a remote zip: usually one request.
 
     Raises

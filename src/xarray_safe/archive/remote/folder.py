@@ -14,18 +14,16 @@ from xarray_safe.archive.folder import missing, without_suffix
 from xarray_safe.archive.manifest import MANIFEST, Listed, agree, read_manifest
 from xarray_safe.archive.ranges import ByteRange
 from xarray_safe.archive.remote.fetch import Fetcher, Versions
-from xarray_safe.archive.remote.file import Place, open_zip
-from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.remote.store import RemoteLocation, Version
 from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xarray_safe.archive.files import Request
 
-__all__ = ["Place", "RemoteFolder", "open_folder", "open_zip"]
-
-_opened: WeakValueDictionary[str, RemoteFolder] = WeakValueDictionary()
+_opened: PerProcess[WeakValueDictionary[str, RemoteFolder]] = PerProcess(WeakValueDictionary, inherited=True)
 """Unpickled folders: the variables of a tree share one list of files in each process."""
 
 
@@ -50,7 +48,11 @@ class RemoteFolder(Archive):
     local = False
 
     def __init__(
-        self, place: Place, catalogue_sizes: Mapping[str, int | None] | None = None, digest: str = "", origin: str = ""
+        self,
+        place: RemoteLocation,
+        catalogue_sizes: Mapping[str, int | None] | None = None,
+        digest: str = "",
+        origin: str = "",
     ) -> None:
         super().__init__(place.url)
         self.place = place
@@ -182,15 +184,15 @@ class RemoteFolder(Archive):
 
 
 def _reopen(
-    place: Place, catalogue_sizes: Mapping[str, int | None], digest: str, origin: str, tags: Mapping[str, str]
+    place: RemoteLocation, catalogue_sizes: Mapping[str, int | None], digest: str, origin: str, tags: Mapping[str, str]
 ) -> RemoteFolder:
     """Return this process's archive of a pickled folder; reads nothing yet."""
-    found = _opened.setdefault(origin, RemoteFolder(place, catalogue_sizes, digest, origin))
+    found = _opened().setdefault(origin, RemoteFolder(place, catalogue_sizes, digest, origin))
     found.restore_versions(tags)
     return found
 
 
-def open_folder(place: Place, catalogue_sizes: Mapping[str, int | None] | None = None) -> RemoteFolder:
+def open_folder(place: RemoteLocation, catalogue_sizes: Mapping[str, int | None] | None = None) -> RemoteFolder:
     """Open a remote folder: one request, for its manifest.
 
     Raises

@@ -6,18 +6,17 @@ import asyncio
 import operator
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote.listing import check_count, is_product
+from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.store import (
     WHOLE,
     Answer,
     OfProcess,
-    Ranges,
+    RangeReader,
     TryAgain,
     Version,
     bad_option,
     passes,
     too_large,
-    words,
 )
 from xarray_safe.errors import (
     AccessDeniedError,
@@ -27,7 +26,7 @@ from xarray_safe.errors import (
     SafeError,
     UnsupportedProductError,
 )
-from xarray_safe.net.urls import bare, is_web, join_url
+from xarray_safe.net.urls import describe_error, is_web, join_url, redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,13 +80,13 @@ class FsspecStore:
         """
         import fsspec
 
-        label = bare(self._url)
+        label = redact_url(self._url)
         try:
             return str(fsspec.core.url_to_fs(self._url, **self._options)[1])
         except TypeError as error:
             raise bad_option(label, error) from None
         except (ImportError, ValueError, KeyError) as error:
-            raise InvalidArgumentError(f"{label} cannot be opened: {words(error)}") from None
+            raise InvalidArgumentError(f"{label} cannot be opened: {describe_error(error)}") from None
         except Exception as error:
             failure = _failure(error, label)
             if isinstance(failure, TryAgain):
@@ -108,7 +107,7 @@ class FsspecStore:
     def label(self, path: str) -> str:
         """Protocol and path; a URL without user and query."""
         protocol = self._url.partition("://")[0].rpartition("::")[2]
-        return bare(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
+        return redact_url(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
 
     async def find(self, path: str) -> dict[str, Version] | None:
         """Names, sizes and versions of the files of a product; of another folder only what lies directly in it."""
@@ -172,10 +171,16 @@ def _failure(error: Exception, label: str) -> Exception:
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return MissingFileError(f"{label} is not there")
     if isinstance(error, PermissionError):
-        return AccessDeniedError(f"{label}: access is refused ({words(error)}); give credentials in storage_options")
+        return AccessDeniedError(
+            f"{label}: access is refused ({describe_error(error)}); give credentials in storage_options"
+        )
     if isinstance(error, TypeError) and "keyword argument" in str(error):
         return bad_option(label, error)
-    return TryAgain(words(error)) if passes(error) else RemoteFailedError(f"{label} could not be read ({words(error)})")
+    return (
+        TryAgain(describe_error(error))
+        if passes(error)
+        else RemoteFailedError(f"{label} could not be read ({describe_error(error)})")
+    )
 
 
 def _version(about: Mapping[str, Any]) -> Version:
@@ -195,7 +200,7 @@ class RangesStore:
         The object.
     """
 
-    def __init__(self, ranges: Ranges) -> None:
+    def __init__(self, ranges: RangeReader) -> None:
         self._ranges = ranges
         self.host = f"object {ranges.url}"
 
@@ -206,7 +211,7 @@ class RangesStore:
     def label(self, path: str) -> str:
         """Name of the object."""
         name = str(self._ranges.url)
-        return bare(name) if "://" in name else name
+        return redact_url(name) if "://" in name else name
 
     async def find(self, path: str) -> None:
         """Nothing: it is one file."""
@@ -232,8 +237,8 @@ class RangesStore:
             raise
         except Exception as error:
             if passes(error):
-                raise TryAgain(words(error)) from None
-            raise RemoteFailedError(f"{label} could not be read ({words(error)})") from error
+                raise TryAgain(describe_error(error)) from None
+            raise RemoteFailedError(f"{label} could not be read ({describe_error(error)})") from error
         try:
             data = bytes(memoryview(found))  # type: ignore[arg-type]
         except TypeError:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookies import CookieError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from xarray_safe.archive.remote.auth import Login
+from xarray_safe.archive.remote.auth import Credentials
 from xarray_safe.archive.remote.store import (
     PASSING,
     WHOLE,
@@ -19,7 +17,6 @@ from xarray_safe.archive.remote.store import (
     Version,
     bad_option,
     too_large,
-    words,
 )
 from xarray_safe.errors import (
     AccessDeniedError,
@@ -30,8 +27,8 @@ from xarray_safe.errors import (
     SafeError,
     UnsupportedProductError,
 )
-from xarray_safe.net.retry import limits
-from xarray_safe.net.urls import bare, join_url, web_parts
+from xarray_safe.net.retry import remote_policy, retry_after
+from xarray_safe.net.urls import describe_error, join_url, redact_url, web_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +65,7 @@ class HttpStore:
     Raises
     ------
     InvalidArgumentError
-        The URL is none, or an option is not what it should be.
+        The URL or an option is invalid.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any], home: str | None = None) -> None:
@@ -78,7 +75,7 @@ class HttpStore:
         self._start()
 
     def _start(self) -> None:
-        self._login = Login(self._home, self._options)
+        self._credentials = Credentials(self._home, self._options)
         self._moved: dict[str, str] = {}
         self._fs = OfProcess()
 
@@ -97,7 +94,7 @@ class HttpStore:
 
     def label(self, path: str) -> str:
         """URL without user and query."""
-        return bare(path)
+        return redact_url(path)
 
     async def find(self, path: str) -> None:
         """Nothing: web servers do not list."""
@@ -115,14 +112,14 @@ class HttpStore:
         try:
             while True:
                 asked = self._moved.get(path, path)
-                token, turn = await self._login.bearer.get()
+                token, turn = await self._credentials.token.get()
                 response, url = await self._follow(path, asked, headers, token)
                 try:
                     if response.status in (401, 403, 404, 410) and asked != path:
                         self._moved.pop(path, None)  # where it led may have been good for some time only
                         continue
-                    if response.status == 401 and renewed is False and self._login.knows(url):
-                        renewed = await self._login.bearer.renew(turn)
+                    if response.status == 401 and renewed is False and self._credentials.is_trusted(url):
+                        renewed = await self._credentials.token.renew(turn)
                         if renewed is not None:
                             continue
                     self._raise_for(response, path, url)
@@ -147,7 +144,7 @@ class HttpStore:
                 f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
                 "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
             )
-        return TryAgain(words(error))
+        return TryAgain(describe_error(error))
 
     async def _follow(
         self, path: str, asked: str, headers: Mapping[str, str], token: str | None
@@ -187,8 +184,9 @@ class HttpStore:
         """
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=limits().timeout)
-        address, known = self._login.sent_to(url, token)
+        policy = remote_policy()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=policy.connect, sock_read=policy.read)
+        address, known = self._credentials.request_kwargs(url, token)
         known["headers"] |= headers
         try:
             fs, session = await self._session()
@@ -202,7 +200,7 @@ class HttpStore:
             raise bad_option(self.label(path), error) from None
 
     async def _session(self) -> Any:
-        """Give this process's file system of fsspec, and its session."""
+        """Return this process's file system of fsspec, and its session."""
         fs = self._fs.get(self._file_system)
         return fs, await fs.set_session()
 
@@ -210,15 +208,15 @@ class HttpStore:
         import aiohttp
         import fsspec
 
-        others = self._login.others
+        others = self._credentials.others
         # What a server would have us keep is nothing that ranges need, and nothing that another process has.
         client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
         return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
 
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
-        """Turn a status that is none of success into what it means."""
+        """Turn a status that is not one of success into what it means."""
         status, label = response.status, self.label(path)
-        if status in (401, 403, 407) and self._login.keeps_from(url):
+        if status in (401, 403, 407) and self._credentials.withholds_from(url):
             host = urlsplit(url).hostname
             raise AccessDeniedError(
                 f"{label}: {host} refuses (status {status}): it got no credentials, for they were given for another "
@@ -314,16 +312,3 @@ async def _read(response: aiohttp.ClientResponse, length: int | None, most: int)
     if length is not None and size != length:
         raise TryAgain(f"the answer breaks off after {size} of {length} bytes")
     return b"".join(pieces)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a server asks to wait; None if it does not say."""
-    text = headers.get("Retry-After", headers.get("retry-after", ""))
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,69 +1,119 @@
-"""Which storage options are for which kind of place: a STAC item, and what it names, may need two kinds of them."""
+"""`storage_options`, split once: what of them is for which store.
+
+A flat dict is for one store, the product's. Where two stores are involved (a STAC item on a web server whose assets
+are in an object store, a chain of URLs), options for both are given by scheme: ``{"https": {…}, "s3": {…}}``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.errors import InvalidArgumentError
-from xarray_safe.net.urls import is_web
+from xarray_safe.net.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WEB = frozenset(
-    {"headers", "cookies", "auth", "trusted_hosts", "ssl", "params", "timeout", "encoded", "get_client"}
-    | {"proxy", "proxy_auth", "proxy_headers", "trust_env", "connector", "cookie_jar", "server_hostname"}
-    | {"verify_ssl", "ssl_context", "fingerprint", "simple_links", "same_scheme", "max_redirects", "allow_redirects"}
-)
-"""Names that fsspec's HTTP file system, aiohttp's requests and sessions, and `Login` know; s3fs does not."""
+WEB_CREDENTIALS = frozenset({"headers", "cookies", "auth", "params", "token", "trusted_hosts", "ssl"})
+"""What `HttpStore` itself reads. A flat dict with one of these, and without an access key, is for a web server."""
 
-_S3 = frozenset(
-    {"key", "secret", "username", "password", "anon", "endpoint_url", "profile", "session", "config_kwargs"}
-    | {"use_ssl", "requester_pays", "version_aware", "s3_additional_kwargs", "cache_regions", "local_expiry_check"}
-    | {"default_block_size", "default_fill_cache", "default_cache_type", "max_concurrency", "fixed_upload_size"}
-    | {"region_name", "verify", "api_version", "config", "aws_access_key_id", "aws_secret_access_key"}
-    | {"aws_session_token", "aws_account_id"}
-)
-"""Names that s3fs and the clients of botocore know; web servers do not."""
-
-_SCHEMES = {"http": "web", "https": "web", "s3": "s3", "s3a": "s3"}
-"""Options may stand under the scheme that they are for, as fsspec has it for chains."""
+_FAMILIES = {"http": "web", "https": "web", "s3": "s3", "s3a": "s3"}
 
 
-def for_place(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give those of the options that are for the place of a URL.
+@dataclass(frozen=True)
+class StoreOptions:
+    """Storage options, split.
 
     Parameters
     ----------
-    url
-        Of the place.
-    options
-        Storage options for it and others; names that nobody knows stay, for it to refuse them.
+    given
+        As the user gave them.
+    flat
+        Those that are not below a scheme.
+    sections
+        Those below the schemes of web servers (``"web"``) and of object stores (``"s3"``).
     """
-    if is_web(url):
-        return _of_kind("web", options)
-    return _of_kind("s3", options) if url.lower().startswith(("s3://", "s3a://")) else dict(options)
+
+    given: Mapping[str, Any]
+    flat: Mapping[str, Any]
+    sections: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def split(cls, given: Mapping[str, Any]) -> StoreOptions:
+        """Split options."""
+        nested = {name: value for name, value in given.items() if name in _FAMILIES and isinstance(value, dict)}
+        sections: dict[str, dict[str, Any]] = {}
+        for scheme, options in nested.items():
+            sections.setdefault(_FAMILIES[scheme], {}).update(options)
+        return cls(given, {name: value for name, value in given.items() if name not in nested}, sections)
+
+    @property
+    def prefers_web(self) -> bool:
+        """Whether they are for web servers alone: of two copies of a product, they choose the one over HTTPS."""
+        web = self._flat_is_for_web or "web" in self.sections
+        return web and "s3" not in self.sections and (self._flat_is_for_web or not self.flat)
+
+    def of_store(self, url: str) -> dict[str, Any]:
+        """Return the options for the only store: all flat ones, and over them those below its scheme.
+
+        Parameters
+        ----------
+        url
+            URL of the store. fsspec sorts the options of chains and of schemes that only it knows.
+        """
+        family = _FAMILIES.get(scheme_of(url))
+        return {**self.flat, **self.sections.get(family, {})} if family else dict(self.given)
+
+    def of_asset(self, url: str) -> dict[str, Any]:
+        """Return the options for the store of a STAC item's assets: not those of a web server if it is another kind."""
+        foreign = self._flat_is_for_web and _FAMILIES.get(scheme_of(url)) == "s3"
+        return dict(self.sections.get("s3", {})) if foreign else self.of_store(url)
+
+    def of_item(self, url: str) -> dict[str, Any]:
+        """Return the options for the web server of a STAC item: none that may be those of an object store."""
+        return self.of_store(url) if self._flat_is_for_web else dict(self.sections.get("web", {}))
+
+    @property
+    def _flat_is_for_web(self) -> bool:
+        client = self.flat.get("client_kwargs")
+        names = {*self.flat, *(client if isinstance(client, dict) else ())}
+        return bool(names & WEB_CREDENTIALS) and not names & {"key", "secret"}
 
 
-def under_scheme(url: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the options that stand under the scheme of a URL, as in a chain of fsspec's; None where none do."""
-    scheme = url.partition("://")[0]
-    kind = _SCHEMES.get(scheme)
-    names = [scheme, *(name for name in _SCHEMES if kind and _SCHEMES[name] == kind)]
-    return next((options[name] for name in names if isinstance(options.get(name), dict)), None)
+@dataclass(frozen=True)
+class S3Options:
+    """The options of s3fs that say where an object store is and who asks; for stores that s3fs does not open."""
+
+    endpoint: str | None
+    region: str | None
+    key: str | None
+    secret: str | None
+    token: str | None
+    anon: bool
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> S3Options:
+        """Read them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            ``client_kwargs`` is not a mapping.
+        """
+        client = as_dict("client_kwargs", options.get("client_kwargs"))
+        return cls(
+            endpoint=options.get("endpoint_url") or client.get("endpoint_url"),
+            region=client.get("region_name"),
+            key=options.get("key"),
+            secret=options.get("secret"),
+            token=options.get("token"),
+            anon=bool(options.get("anon")),
+        )
 
 
-def prefers_web(options: Mapping[str, Any]) -> bool:
-    """Whether options are those of a web server, and not of an object store."""
-    kinds = {_kind(name, value, options) for name, value in options.items()}
-    for name, value in options.items():
-        if name == "client_kwargs" and isinstance(value, dict):
-            kinds |= {_kind(inner, None, options) for inner in value}
-    return "web" in kinds and "s3" not in kinds
-
-
-def mapping_of(name: str, value: object) -> dict[str, Any]:
-    """Give an option that is to be a mapping, or nothing; a list of pairs will do.
+def as_dict(name: str, value: object) -> dict[str, Any]:
+    """Return a storage option that must be a mapping, or a list of pairs; empty if it is not given.
 
     Raises
     ------
@@ -76,27 +126,3 @@ def mapping_of(name: str, value: object) -> dict[str, Any]:
         raise InvalidArgumentError(
             f"the storage option {name!r} must be a dict, not a {type(value).__name__}"
         ) from None
-
-
-def _of_kind(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    other = {"web": "s3", "s3": "web"}[kind]
-    mine: dict[str, Any] = {}
-    nested: dict[str, Any] = {}
-    for name, value in options.items():
-        if name in _SCHEMES and isinstance(value, dict):
-            nested |= value if _SCHEMES[name] == kind else {}
-        elif name == "client_kwargs" and isinstance(value, dict):
-            kept = {inner: about for inner, about in value.items() if _kind(inner, None, options) != other}
-            mine |= {name: kept} if kept else {}
-        elif _kind(name, value, options) != other:
-            mine[name] = value
-    return mine | nested
-
-
-def _kind(name: str, value: object, options: Mapping[str, Any]) -> str | None:
-    """Tell whom an option is for; None where that is anybody."""
-    if name in _SCHEMES and isinstance(value, dict):
-        return _SCHEMES[name]
-    if name == "token":  # s3fs has one, too: it goes with a key
-        return "web" if callable(value) or not {"key", "secret", "username", "password"} & set(options) else "s3"
-    return "web" if name in _WEB else "s3" if name in _S3 else None

@@ -1,12 +1,17 @@
-"""Ranges from object stores that speak S3, through s3fs, which signs; retries are ours."""
+"""Ranges from object stores that speak S3.
+
+s3fs reads its options and makes the client of botocore, which signs and sends; retries are ours, so requests go to the
+client itself and not through the retries of s3fs.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from xarray_safe.archive.remote.http import retry_after
-from xarray_safe.archive.remote.listing import check_count, is_product
-from xarray_safe.archive.remote.options import mapping_of
+from xarray_safe.archive.detect import check_count, is_product
+from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.archive.remote.store import (
     PASSING,
     WHOLE,
@@ -17,7 +22,6 @@ from xarray_safe.archive.remote.store import (
     bad_option,
     passes,
     too_large,
-    words,
 )
 from xarray_safe.errors import (
     AccessDeniedError,
@@ -28,15 +32,19 @@ from xarray_safe.errors import (
     SafeError,
     UnsupportedProductError,
 )
-from xarray_safe.net.retry import limits
+from xarray_safe.net.retry import remote_policy, retry_after
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PASSING_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
-_DENIED = frozenset(
-    {"AccessDeniedError", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}
-)
+_DENIED = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
+
+
+_METHODS = {"GetObject": "get_object", "ListObjectsV2": "list_objects_v2"}
+
+Operation = Callable[..., Awaitable[dict[str, Any]]]
 
 
 class S3Store:
@@ -64,8 +72,7 @@ class S3Store:
     @property
     def host(self) -> str:
         """The endpoint."""
-        client = mapping_of("client_kwargs", self._options.get("client_kwargs"))
-        return f"s3 {self._options.get('endpoint_url') or client.get('endpoint_url') or 'default'}"
+        return f"s3 {S3Options.read(self._options).endpoint or 'default'}"
 
     def join(self, root: str, name: str) -> str:
         """Path of a file below a folder."""
@@ -80,41 +87,39 @@ class S3Store:
 
         Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
         """
-        fs = await self._open(path)
-        bucket, key, _ = fs.split_path(path)
+        list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
             raise InvalidArgumentError(f"{self.label(path)} names no bucket; give s3://bucket/…/X.SAFE")
-        place = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
+        prefix = f"{key.rstrip('/')}/" if key else ""
         try:
-            top = _names(await fs._call_s3("list_objects_v2", Delimiter="/", **place), place["Prefix"])
-            return await self._below(fs, place, self.label(path)) if is_product(top) else top
+            top = _names(await list_objects(Bucket=bucket, Prefix=prefix, Delimiter="/"), prefix)
+            return await self._below(list_objects, bucket, prefix) if is_product(top) else top
         except SafeError:
             raise
         except Exception as error:
             raise self._failure(error, path) from None
 
-    async def _below(self, fs: Any, place: dict[str, str], label: str) -> dict[str, Version]:
+    async def _below(self, list_objects: Operation, bucket: str, prefix: str) -> dict[str, Version]:
         """List all files, page by page."""
         found: dict[str, Version] = {}
         more: dict[str, str] = {}
         while True:
-            page = await fs._call_s3("list_objects_v2", **place, **more)
-            found |= _names(page, place["Prefix"])
-            check_count(len(found), label)
+            page = await list_objects(Bucket=bucket, Prefix=prefix, **more)
+            found |= _names(page, prefix)
+            check_count(len(found), self.label(f"{bucket}/{prefix}"))
             if not page.get("IsTruncated"):
                 return found
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def get(self, path: str, start: int, stop: int | None) -> Answer:
         """Ask for a range; see `Store.get`."""
-        fs = await self._open(path)
-        bucket, key, _ = fs.split_path(path)
+        get_object, bucket, key = await self._operation("GetObject", path)
         if not bucket or not key:
-            raise MissingFileError(f"{self.label(path)} is no file")
+            raise MissingFileError(f"{self.label(path)} is not a file")
         asked = f"bytes={start}" if start < 0 else f"bytes={start}-{'' if stop is None else stop - 1}"
         try:
             limit = {} if start == 0 and stop is None else {"Range": asked}
-            response = await fs._call_s3("get_object", Bucket=bucket, Key=key, **limit)
+            response = await get_object(Bucket=bucket, Key=key, **limit)
             return await self._answer(response, path, start, stop)
         except (SafeError, TryAgain):
             raise
@@ -155,7 +160,7 @@ class S3Store:
         about, status = cause.get("ResponseMetadata", {}), _status(error)
         code = str(cause.get("Error", {}).get("Code", ""))
         denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
-        if denied or "Credentials" in words(error):
+        if denied or "Credentials" in describe_error(error):
             said = code or status or type(error).__name__
             return AccessDeniedError(
                 f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
@@ -173,46 +178,63 @@ class S3Store:
             said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
             return TryAgain(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
-            return TryAgain(words(error))
+            return TryAgain(describe_error(error))
         return RemoteFailedError(
-            f"{label} could not be read ({words(error)}); check endpoint_url and the storage options"
+            f"{label} could not be read ({describe_error(error)}); check endpoint_url and the storage options"
         )
 
     def _refused(self, error: Exception, path: str) -> Exception:
         """Turn an error on making a session into what it means: as a rule, options that do not go together."""
         if _of_network(error):
-            return TryAgain(words(error))
+            return TryAgain(describe_error(error))
         if "endpoint" in str(error).lower():
             return InvalidArgumentError(
-                f"{self.label(path)}: {words(error)}; endpoint_url is a URL, with https:// in front"
+                f"{self.label(path)}: {describe_error(error)}; endpoint_url is a URL, with https:// in front"
             )
         return bad_option(self.label(path), error)
 
-    async def _open(self, path: str) -> Any:
-        """Give this process's file system, with a session."""
+    async def _operation(self, name: str, path: str) -> tuple[Operation, str, str]:
+        """Return an operation of this process's client, and the bucket and the key that a path means.
+
+        The operation has the arguments that the options add to each request, such as ``RequestPayer``.
+
+        Parameters
+        ----------
+        name
+            As the S3 API spells it.
+        path
+            What it is for.
+        """
         try:
             fs = self._fs.get(lambda: _file_system(self._options))
-            client = await fs.set_session()
+            await fs.set_session()
+            bucket, key, _ = fs.split_path(path)
+            client = await fs.get_s3(bucket)
         except SafeError:
             raise
         except Exception as error:
             raise self._refused(error, path) from None
-        if ":" in path.partition("/")[0]:  # Ceph: tenant:bucket, which botocore believes to be no bucket
-            from botocore.handlers import validate_bucket_name
-
-            client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
-        return fs
+        if ":" in bucket:
+            _allow_tenants(client)
+        known = client.meta.service_model.operation_model(name).input_shape.members
+        added = {name: value for name, value in {**fs.s3_additional_kwargs, **fs.req_kw}.items() if name in known}
+        return functools.partial(getattr(client, _METHODS[name]), **added), bucket, key
 
 
 def _file_system(options: Mapping[str, Any]) -> Any:
     import fsspec
 
     own = dict(options)
-    timeouts = {"connect_timeout": 10, "read_timeout": limits().timeout}
+    timeouts = {"connect_timeout": remote_policy().connect, "read_timeout": remote_policy().read}
     config = {**timeouts, "retries": {"total_max_attempts": 1}, **(own.pop("config_kwargs", None) or {})}
-    fs = fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
-    fs.retries = 1
-    return fs
+    return fsspec.filesystem("s3", skip_instance_cache=True, config_kwargs=config, **own)
+
+
+def _allow_tenants(client: Any) -> None:
+    """Let a client take ``tenant:bucket``, as Ceph names buckets: botocore checks names by an event handler."""
+    from botocore.handlers import validate_bucket_name
+
+    client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
 
 
 def _names(page: Mapping[str, Any], prefix: str) -> dict[str, Version]:

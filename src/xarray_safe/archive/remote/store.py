@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from xarray_safe.errors import InvalidArgumentError, SafeError, UnsupportedProductError
-from xarray_safe.net.urls import bared
+from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +79,19 @@ class Store(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class RemoteLocation:
+    """A path in a store; pickles."""
+
+    store: Store
+    path: str
+
+    @property
+    def url(self) -> str:
+        """URL for messages, without secrets."""
+        return self.store.label(self.path)
+
+
 class OfProcess:
     """A file system of fsspec, made anew in each process: none is used in another than it was made in."""
 
@@ -98,7 +111,7 @@ class OfProcess:
 
 
 @runtime_checkable
-class Ranges(Protocol):
+class RangeReader(Protocol):
     """Anything that gives ranges of the bytes of a zip: what to write for a place that fsspec does not know.
 
     Any thread may call `read`. An optional attribute ``version`` (str) tells versions of the zip apart. To be sent
@@ -113,6 +126,10 @@ class Ranges(Protocol):
 
     def read(self, start: int, stop: int) -> bytes:
         """Give bytes ``start:stop``, all of them."""
+
+
+Ranges = RangeReader
+"""Old name."""
 
 
 class TryAgain(Exception):
@@ -163,13 +180,6 @@ def bad_option(label: str, error: Exception) -> InvalidArgumentError:
     if found:
         return InvalidArgumentError(
             f"{label}: the storage option {found[1]!r} has no meaning there; check its spelling, and whether it is one "
-            "for such a place"
+            "for such a store. Options for several stores are given by scheme, {'https': {…}, 's3': {…}}"
         )
-    return InvalidArgumentError(f"{label} cannot be read with these storage options: {words(error)}")
-
-
-def words(error: BaseException, most: int | None = 200) -> str:
-    """Give kind and text of an error, on one line, by default short; URLs in it lose what may hold a key."""
-    text = bared(str(error))
-    kept = text[:most] + ("…" if most is not None and len(text) > most else "")
-    return f"{type(error).__name__}: {kept}" if kept else type(error).__name__
+    return InvalidArgumentError(f"{label} cannot be read with these storage options: {describe_error(error)}")

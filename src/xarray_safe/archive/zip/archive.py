@@ -24,13 +24,14 @@ from xarray_safe.archive.zip.central_directory import (
     read_directory,
 )
 from xarray_safe.errors import CorruptFileError, NotASafeError, UnsupportedProductError
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xarray_safe.archive.files import ByteSource, Request, VersionedFile
 
-_opened: WeakValueDictionary[VersionedFile, ZipArchive] = WeakValueDictionary()
+_opened: PerProcess[WeakValueDictionary[VersionedFile, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
 """Unpickled archives: the variables of a tree share one central directory in each process."""
 
 _SLACK = 128
@@ -175,11 +176,11 @@ class ZipArchive(Archive):
             return file.read(first + begin, first + end)
 
         stream = inflate.DeflateStream(fetch, member.packed, f"{self.url}: {name}", member.size, member.crc)
-        return inflate.CHECKPOINTS.read((*self._key(), name), stream, start, stop)
+        return inflate.checkpoints().read((*self._key(), name), stream, start, stop)
 
     def close(self) -> None:
         """Drop the checkpoints of deflated members; the archive can still be read afterwards."""
-        inflate.CHECKPOINTS.drop(self._key())
+        inflate.checkpoints().drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
         return (self._file.path, self._file.size, self._file.tag, self._digest)
@@ -196,7 +197,7 @@ def _header(member: Member) -> tuple[int, int]:
 
 def _reopen(file: VersionedFile, digest: str) -> ZipArchive:
     """Return this process's archive of a pickled zip; reads nothing yet."""
-    return _opened.setdefault(file, ZipArchive(file, digest))
+    return _opened().setdefault(file, ZipArchive(file, digest))
 
 
 def _product_folder(members: Iterable[str], url: str) -> str:

@@ -8,7 +8,6 @@ leaves one about every MiB of output. A state takes about 40 kB; at most `LIMIT`
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import zlib
 from bisect import bisect_right
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from xarray_safe.errors import CorruptFileError
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,10 +95,6 @@ class Checkpoints:
     def __init__(self, limit: int = LIMIT, spacing: int = SPACING) -> None:
         self.limit = limit
         self.spacing = spacing
-        self.reset()
-
-    def reset(self) -> None:
-        """Drop everything; called after a fork, where other threads' locks would stay locked."""
         self._lock = threading.Lock()
         self._members: dict[Key, _Member] = {}
 
@@ -205,7 +201,5 @@ def inflate_all(packed: bytes, size: int, place: str) -> bytes:
     return data
 
 
-CHECKPOINTS = Checkpoints()
+checkpoints = PerProcess(Checkpoints)
 """The checkpoints of this process."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=CHECKPOINTS.reset)

@@ -1,6 +1,6 @@
 """GRIB messages through eccodes, of the extra ``[grib]``: for what `header` and `packing` do not read themselves.
 
-No message of a Sentinel-2 product at hand needs it. The library is imported at its first use (0.14 s, and 0.15 s more
+No message of a product at hand needs it. The library is imported at its first use (0.14 s, and 0.15 s more
 for its definitions). Builds of it without threads leave global state unguarded, so one lock is held around every
 message; it is also held across a fork, so that no child starts in the middle of decoding.
 """
@@ -8,9 +8,7 @@ message; it is also held across a fork, so that no child starts in the middle of
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xarray_safe.errors import CorruptFileError, MissingPackageError, how_to_install
+from xarray_safe.runtime import lock_across_forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-_LOCK = threading.RLock()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+_LOCK = lock_across_forks()
 
 
 def import_eccodes() -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xarray_safe import runtime
+from xarray_safe.archive.ranges import Window
 from xarray_safe.errors import AbsentFileError, CorruptFileError, MissingPackageError
 from xarray_safe.formats.grib import header as grib_header
 from xarray_safe.formats.grib.eccodes import open_message
@@ -234,7 +235,7 @@ class Grib:
 
 
 def find(look: Callable[[str], str], names: tuple[str, ...]) -> str:
-    """Name of the first file that is there; the error for the first pattern where none is."""
+    """Name of the first file that exists; the error for the first pattern if none does."""
     absent = None
     for pattern in names:
         try:
@@ -274,13 +275,10 @@ def index(files: Files, name: str) -> GribFile:
 def _messages(files: Files, name: str, where: str) -> Iterator[Field | MissingPackageError]:
     """Read the headers of all messages of a file; one that cannot be read without eccodes is its error."""
     size, at, count = files.size(name), 0, 0
-    piece, begin = b"", 0
+    window = Window(_PIECE, _PIECE)
 
     def get(start: int, stop: int) -> bytes:
-        nonlocal piece, begin
-        if not begin <= start <= stop <= begin + len(piece):
-            piece, begin = files.read(name, start, max(stop, start + _PIECE)), start
-        return piece[start - begin : stop - begin]
+        return window.read(start, stop, partial(files.read, name))
 
     while at < size or not count:
         count += 1

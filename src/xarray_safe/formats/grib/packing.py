@@ -1,7 +1,7 @@
 """Values of GRIB edition 1 messages in simple packing, to the last bit those of eccodes.
 
 A value is ``(R + X * 2**E) * 10**-D`` (WMO FM 92 GRIB, edition 1, section 4): R an IBM single precision number, X an
-integer of 0 to 32 bits, E and D scale factors. All messages in Sentinel-2 products are packed so.
+integer of 0 to 32 bits, E and D scale factors. All messages in known products are packed so.
 """
 
 from __future__ import annotations

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xarray_safe.errors import UnsupportedProductError
-from xarray_safe.formats.jp2 import openjpeg
-from xarray_safe.formats.jp2.codestream import (
-    ParsedPart,
-    full_codestream,
-    is_flat,
-    read_prefix,
-    read_tile,
-    reduced_codestream,
-)
+from xarray_safe.formats.jp2 import codestream, openjpeg
 
 if TYPE_CHECKING:
     from xarray_safe.formats.jp2.header import Box, Header, ImageFile
@@ -49,14 +41,14 @@ def decode(file: ImageFile, index: TileIndex, tile: int, area: Box | None = None
         No installed decoder can decode it.
     """
     header = index.header
-    parts = read_tile(file, index, tile)
+    parts = codestream.read_tile(file, index, tile)
     box = header.tile_bounds(tile)
     window = area or box
     flat = _flat(file, header, tile, parts)
     if flat is not None:
         return np.broadcast_to(flat, (header.components, window[3] - window[1], window[2] - window[0]))
-    codestream = full_codestream(header, tile, parts)
-    return _decoded(file, header, tile, codestream, box, window, header.dtype)
+    stream = codestream.full_codestream(header, tile, parts)
+    return _decoded(file, header, tile, stream, box, window, header.dtype)
 
 
 def decode_low_pass(file: ImageFile, index: TileIndex, tile: int, reduction: int, area: Box | None = None) -> Pixels:
@@ -84,25 +76,25 @@ def decode_low_pass(file: ImageFile, index: TileIndex, tile: int, reduction: int
     header = index.header
     box = header.tile_bounds(tile, reduction)
     signed = header.reversible
-    parts = read_prefix(file, index, tile, reduction)
-    codestream = reduced_codestream(header, tile, parts, reduction, signed=signed)
+    parts = codestream.read_prefix(file, index, tile, reduction)
+    stream = codestream.reduced_codestream(header, tile, parts, reduction, signed=signed)
     left = 0
-    if codestream is None:
-        parts = read_tile(file, index, tile)
-        codestream, left = full_codestream(header, tile, parts, signed=signed), reduction
-    pixels = _decoded(file, header, tile, codestream, box, area or box, np.dtype(np.int32), left)
+    if stream is None:
+        parts = codestream.read_tile(file, index, tile)
+        stream, left = codestream.full_codestream(header, tile, parts, signed=signed), reduction
+    pixels = _decoded(file, header, tile, stream, box, area or box, np.dtype(np.int32), left)
     return pixels + np.int32(1 << header.bits - 1) if signed else pixels
 
 
-def _flat(file: ImageFile, header: Header, tile: int, parts: list[ParsedPart]) -> Pixels | None:
+def _flat(file: ImageFile, header: Header, tile: int, parts: list[codestream.ParsedPart]) -> Pixels | None:
     """Return the value of each component, if a tile has only one: most tiles of masks do. Else None."""
-    if not is_flat(header, tile, parts):
+    if not codestream.is_flat(header, tile, parts):
         return None
-    codestream = reduced_codestream(header, tile, parts, header.levels)
-    if codestream is None:
+    stream = codestream.reduced_codestream(header, tile, parts, header.levels)
+    if stream is None:
         return None
     box = header.tile_bounds(tile, header.levels)
-    pixels = _decoded(file, header, tile, codestream, box, box, header.dtype)
+    pixels = _decoded(file, header, tile, stream, box, box, header.dtype)
     value = pixels[:, :1, :1]
     return value if (pixels == value).all() else None
 
@@ -111,7 +103,7 @@ def _decoded(
     file: ImageFile,
     header: Header,
     tile: int,
-    codestream: bytes,
+    stream: bytes,
     box: Box,
     window: Box,
     dtype: np.dtype[Any],
@@ -122,9 +114,9 @@ def _decoded(
     area = None if window == box or reduction else window
     try:
         if library is not None:
-            pixels = library.decode(codestream, dtype, area, reduction)
+            pixels = library.decode(stream, dtype, area, reduction)
         else:
-            pixels = _by_imagecodecs(file, codestream, reduction).astype(dtype, copy=False)
+            pixels = _by_imagecodecs(file, stream, reduction).astype(dtype, copy=False)
     except openjpeg.DecodeError as error:
         file.corrupt(f"it does not decode ({error})", tile)
     if library is None or area is None:
@@ -136,7 +128,7 @@ def _decoded(
     return pixels
 
 
-def _by_imagecodecs(file: ImageFile, codestream: bytes, reduction: int) -> Pixels:
+def _by_imagecodecs(file: ImageFile, stream: bytes, reduction: int) -> Pixels:
     """Decode all of a codestream; imagecodecs has neither windows nor resolutions."""
     if reduction:
         raise UnsupportedProductError(f"{file}: reading it at reduced resolution needs OpenJPEG; {REMEDY}")
@@ -145,7 +137,7 @@ def _by_imagecodecs(file: ImageFile, codestream: bytes, reduction: int) -> Pixel
     except ImportError as error:
         raise UnsupportedProductError(f"{file}: no decoder of JPEG 2000 is installed; {REMEDY}") from error
     try:
-        pixels: Pixels = imagecodecs.jpeg2k_decode(codestream)
+        pixels: Pixels = imagecodecs.jpeg2k_decode(stream)
     except imagecodecs.Jpeg2kError as error:
         raise openjpeg.DecodeError(str(error)) from error
     return pixels[np.newaxis] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

@@ -152,14 +152,10 @@ class Header:
     def tile_bounds(self, tile: int, reduction: int = 0) -> Box:
         """Return a tile's bounds on the canvas, ``x0, y0, x1, y1``, at ``1 / 2 ** reduction`` (equation B-15)."""
         row, column = divmod(tile, self.tiles_per_row)
-        x0, y0 = column * self.tile_width, row * self.tile_height
-        x1, y1 = min(x0 + self.tile_width, self.width), min(y0 + self.tile_height, self.height)
-        return (
-            ceil_div_pow2(x0, reduction),
-            ceil_div_pow2(y0, reduction),
-            ceil_div_pow2(x1, reduction),
-            ceil_div_pow2(y1, reduction),
-        )
+        left, top = column * self.tile_width, row * self.tile_height
+        edges = left, top, min(left + self.tile_width, self.width), min(top + self.tile_height, self.height)
+        x0, y0, x1, y1 = (ceil_div_pow2(edge, reduction) for edge in edges)
+        return x0, y0, x1, y1
 
     def precinct_counts(self, tile: int) -> list[int]:
         """Return the number of a component's precincts at each resolution, coarsest first (equation B-16)."""

@@ -50,7 +50,7 @@ def open_image(
     chunks
         Components, height and width of its tiles, if known.
     dtype
-        uint8 or uint16, if known. If all three are given, nothing is read here, and the first reading of
+        Data type, uint8 or uint16, if known. If all three are given, nothing is read here, and the first read of
         pixels checks them.
     reduction
         Resolution: 1 / 2 ** reduction; users call it ``overview``.

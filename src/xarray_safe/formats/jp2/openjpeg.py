@@ -26,7 +26,6 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,9 +260,8 @@ def _trial_image() -> bytes:
     return b"\xff\x4f" + segments + sot + b"\xff\x93" + packets + b"\xff\xd9"
 
 
-@lru_cache(maxsize=1)
-def load_openjpeg() -> OpenJpeg | None:
-    """Find and load the library, once; None if there is none, or ``XARRAY_SAFE_OPENJPEG=off``.
+def _load() -> OpenJpeg | None:
+    """Find and load the library; None if there is none, or ``XARRAY_SAFE_OPENJPEG=off``.
 
     Raises
     ------
@@ -284,6 +282,10 @@ def load_openjpeg() -> OpenJpeg | None:
         except (OSError, AttributeError, ValueError):
             continue
     return None
+
+
+load_openjpeg: runtime.PerProcess[OpenJpeg | None] = runtime.PerProcess(_load)
+"""The library that this process uses, if any."""
 
 
 def candidates() -> Iterator[str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from xarray_safe.archive.ranges import coalesce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from xarray_safe.archive.files import Request
     from xarray_safe.formats.jp2.header import ImageFile
+from xarray_safe.runtime import readers
 
 MAX_REQUEST = 4 << 20
 """Maximum bytes of one request."""
@@ -70,7 +70,7 @@ class ReadAhead:
 
     def _request(self, number: int) -> Future[bytes]:
         if number not in self._coming:
-            self._coming[number] = _readers().submit(self._file.read, *self._ranges[number])
+            self._coming[number] = readers().submit(self._file.read, *self._ranges[number])
         return self._coming[number]
 
     def close(self) -> None:
@@ -87,23 +87,3 @@ def reading_ahead(file: ImageFile, ranges: Sequence[Request]) -> Iterator[ImageF
         yield file.buffered(ahead)
     finally:
         ahead.close()
-
-
-_pool: ThreadPoolExecutor | None = None
-
-
-def _readers() -> ThreadPoolExecutor:
-    """Return the threads that wait for answers; the archive bounds the connections."""
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(8, thread_name_prefix="xarray-safe-read")
-    return _pool
-
-
-def _drop_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drop_pool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import NamedTuple
 
@@ -62,10 +63,10 @@ def read_tlm(body: bytes, count: int = 0) -> list[tuple[int, int]] | None:
     entry = tile_size + length_size
     if tile_size == 3 or (len(body) - 2) % entry:
         return None
-    return [
-        (
-            int.from_bytes(body[at : at + tile_size], "big") if tile_size else count + number,
-            int.from_bytes(body[at + tile_size : at + entry], "big"),
-        )
-        for number, at in enumerate(range(2, len(body), entry))
-    ]
+    positions = range(2, len(body), entry)
+    tiles = (
+        (int.from_bytes(body[at : at + tile_size], "big") for at in positions) if tile_size else itertools.count(count)
+    )
+    return list(
+        zip(tiles, (int.from_bytes(body[at + tile_size : at + entry], "big") for at in positions), strict=False)
+    )

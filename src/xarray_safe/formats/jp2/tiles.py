@@ -12,6 +12,7 @@ from xarray_safe import runtime
 from xarray_safe.formats.jp2.decode import decode, decode_low_pass
 from xarray_safe.formats.jp2.header import Box, ImageFile, ceil_div_pow2
 from xarray_safe.formats.jp2.plan import prefetch_tiles
+from xarray_safe.formats.jp2.tile_cache import TileCache, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,8 @@ class TiledImage:
             return pixels if owned else pixels.copy()
         dtype = np.dtype(np.int32) if self.reduction else header.dtype
         pixels = np.empty((len(components), len(rows), len(columns)), dtype)
-        tiles = [y.tile * header.tiles_per_row + x.tile for y in down for x in across]
-        with prefetch_tiles(self.file, self.index, tiles, self.reduction) as file:
+        numbers = [y.tile * header.tiles_per_row + x.tile for y in down for x in across]
+        with prefetch_tiles(self.file, self.index, numbers, self.reduction) as file:
             image = replace(self, file=file)
             runtime.run([partial(image._fill, pixels, components, rows, columns, y, x) for y in down for x in across])
         return pixels
@@ -83,13 +84,13 @@ class TiledImage:
         share = _size(window) / _size(box)
         if rows.step > 1 or columns.step > 1:
             # A coarse step over all of a tile leaves little unread: do not cache the tile for that.
-            share = 1.0 if share > runtime.Tiles.LARGE else share
+            share = 1.0 if share > TileCache.LARGE else share
         job: Callable[[Box | None], Pixels] = (
             partial(decode_low_pass, self.file, self.index, tile, self.reduction)
             if self.reduction
             else partial(decode, self.file, self.index, tile)
         )
-        pixels, is_whole = runtime.tiles().window(
+        pixels, is_whole = tiles().window(
             (self.index.key, tile, self.reduction),
             share,
             _size(box) * self.index.header.components * self.index.header.dtype.itemsize,

@@ -30,7 +30,7 @@ GRIDS: Final = f"{ANGLES}/Viewing_Incidence_Angles_Grids"
 MEANS: Final = f"{ANGLES}/Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle"
 NAMES: Final = ("zenith", "azimuth")
 BANDS: Final = ("b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b09", "b10", "b11", "b12")
-"""Band names by the number that the XML gives them (bandId)."""
+"""Band names by their number in the XML (bandId)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class AngleNames:
     """Labels of the `angle` dimension."""
 
     def open(self, context: Context) -> Array:
-        """Give the labels."""
+        """Return the labels."""
         return InMemoryArray(np.array(NAMES))
 
 
@@ -160,7 +160,7 @@ class Grids:
         return np.dtype("float64")
 
     def __getitem__(self, key: Key) -> np.ndarray[Any, Any]:
-        """Parse all grids and give a part."""
+        """Parse all grids and return a part."""
         where = f"{self.files.url}: {self.name}"
         root = parse(self.files.read(self.name), where)
         if not self.bands:

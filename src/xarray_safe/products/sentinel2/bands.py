@@ -1,7 +1,7 @@
 """What the layouts of Sentinel-2 L1C and L2A share: bands, file patterns, common look-ups.
 
 Sources: the Sentinel-2 Products Specification Document (PSD 14 and 15) for the archive; the mappings of ESA's
-converter (`eopf`) for what of it stands where in EOPF Zarr.
+converter (`eopf`) for its position in EOPF Zarr.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from xarray_safe.model.lookups import Either, F, LookUp, X, finite, positive, resolve
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import Either, F, X, finite, positive, resolve
 from xarray_safe.products.sentinel2 import grids
 from xarray_safe.products.sentinel2.grids import Grid
 
@@ -133,7 +134,7 @@ CHUNKS: Final = {"r10m": 1830, "r20m": 915, "r60m": 305}
 """Length of the chunks of images in EOPF Zarr, by the last part of their group's path."""
 
 ELIDED: Final = {"datastrip": ("Acquisition_Configuration", "Quality_Indicators_Info")}
-"""Between these lie ephemeris and attitude: nearly all of `MTD_DS.xml`, and nothing of it is in the tree."""
+"""Between these are ephemeris and attitude: nearly all of `MTD_DS.xml`, and nothing of it is in the tree."""
 
 CHARACTERISTICS: Final = "General_Info/Product_Image_Characteristics"
 QI: Final = "Quality_Indicators_Info"
@@ -164,7 +165,7 @@ class RadiometricOffset(LookUp):
     path: str
 
     def resolve(self, context: Context) -> object:
-        """Give the offset."""
+        """Return the offset."""
         if not context.documents.texts("product", self.path) and baseline(context) < FIRST_OFFSET:
             return 0.0
         return context.value(X("product", self.path, finite))

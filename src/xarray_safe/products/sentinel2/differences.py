@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Removed:
-    """What stands in place of something that a layout lacks."""
+    """Placeholder for something that a layout lacks."""
 
     def __repr__(self) -> str:
         return "REMOVED"

@@ -14,8 +14,8 @@ from xarray_safe.crs import wkt
 from xarray_safe.errors import CorruptFileError
 from xarray_safe.formats.jp2 import open_image
 from xarray_safe.formats.jp2.georeference import georeference
-from xarray_safe.model.arrays import InMemoryArray
-from xarray_safe.model.lookups import F, LookUp, Reduction, X, finite, positive
+from xarray_safe.model.arrays import InMemoryArray, LookUp
+from xarray_safe.model.lookups import F, Reduction, X, finite, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ SUN_GRID = "Geometric_Info/Tile_Angles/Sun_Angles_Grid/Zenith"
 
 @dataclass(frozen=True, slots=True)
 class GridGeometry:
-    """Where the images of one resolution lie: the outer corner, signed pixel sizes (m), rows, columns, CRS."""
+    """Position of the images of one resolution: the outer corner, signed pixel sizes (m), rows, columns, CRS."""
 
     left: float
     top: float
@@ -83,10 +83,10 @@ def samples(grid: Grid) -> F:
 
 
 def reduced(place: GridGeometry, reduction: int) -> GridGeometry:
-    """GridGeometry of every 2**reduction-th pixel: its samples lie on the centres of these pixels.
+    """GridGeometry of every 2**reduction-th pixel: its samples are on the centres of these pixels.
 
     So the outer corner moves by half a pixel less half a sample, unlike that of GDAL's overviews, whose corner
-    stays and whose samples then lie on the centres of blocks of pixels.
+    stays and whose samples then are on the centres of blocks of pixels.
     """
     factor = 1 << reduction
     shift = (1 - factor) / 2
@@ -112,7 +112,7 @@ def utm_epsg(code: str) -> int:
     """EPSG number of a code such as ``EPSG:32632``; ValueError if it is no UTM zone on WGS 84."""
     number = int(code.rpartition(":")[2])
     if number // 100 not in (326, 327) or not 1 <= number % 100 <= 60:
-        raise ValueError("Sentinel-2 tiles lie in UTM zones on WGS 84 (EPSG:32601 to 32660, 32701 to 32760)")
+        raise ValueError("Sentinel-2 tiles are in UTM zones on WGS 84 (EPSG:32601 to 32660, 32701 to 32760)")
     return number
 
 

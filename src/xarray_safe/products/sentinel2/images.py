@@ -40,11 +40,11 @@ class Jp2:
 
     @property
     def continuous(self) -> bool:
-        """Whether an overview may be the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
+        """Return True if an overview is the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
         return self.take == "all" or self.dtype == "uint16"
 
     def open(self, context: Context) -> Array:
-        """Look at the image's header at the most; remote images are not touched at all."""
+        """Read at most the image's header; nothing of remote images is read."""
         name = context.find(self.pattern)
         reduction = context.reduction
         image: Array | None = None

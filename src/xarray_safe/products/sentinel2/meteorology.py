@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from xarray_safe.formats.grib.fields import Grib, find, index
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.product import Var
 from xarray_safe.products.sentinel2.descriptions import describe, with_copy
 
@@ -84,7 +84,7 @@ QUANTITIES: Final = {
 
 
 def variables_28(level: Level) -> Iterator[Var]:
-    """Give all variables in layout 2.8, coordinates included; their GRIB attributes are left out."""
+    """Return all variables in layout 2.8, coordinates included; their GRIB attributes are left out."""
     for group, quantities in QUANTITIES.items():
         for quantity in quantities:
             about: dict[str, Any] = {"units": quantity.units} if quantity.units else {}
@@ -105,7 +105,7 @@ def variables_28(level: Level) -> Iterator[Var]:
 
 
 def variables_25() -> Iterator[Var]:
-    """Give all variables in layout 2.5; but for `_eopf_attrs`, their attributes come with the opened arrays."""
+    """Return all variables in layout 2.5; but for `_eopf_attrs`, their attributes come with the opened arrays."""
     for group, quantities in QUANTITIES.items():
         names = FILES[group]
         for name in (quantity.name for quantity in quantities):
@@ -118,7 +118,7 @@ def variables_25() -> Iterator[Var]:
 
 
 def attributes_25() -> dict[str, GribAttrs]:
-    """Give the attributes of the groups in layout 2.5, by path."""
+    """Return the attributes of the groups in layout 2.5, by path."""
     return {f"{GROUP}/{group}": GribAttrs(names) for group, names in FILES.items()}
 
 
@@ -131,21 +131,21 @@ class GribAttrs(LookUp):
     names
         Patterns of the file, as for `Grib`.
     variable
-        Gives this variable's `_eopf_attrs`; empty: gives the attributes of the group.
+        Resolves to this variable's `_eopf_attrs`; empty: to the attributes of the group.
     """
 
     names: tuple[str, ...]
     variable: str = ""
 
     def resolve(self, context: Context) -> dict[str, Any]:
-        """Give the attributes of this archive's file.
+        """Return the attributes of this archive's file.
 
         Raises
         ------
         AbsentFileError
             There is no such file, or it has no message of the variable.
         CorruptFileError
-            The file is no GRIB, or broken.
+            The file is not a GRIB file, or broken.
         """
         grib = index(context.files, find(context.find, self.names))
         if not self.variable:

@@ -95,7 +95,7 @@ def chunks(var: Var) -> tuple[int, ...]:
 
 
 def explain_absence(context: Context) -> str:
-    """Say why files of a product may be absent."""
+    """Return why files of a product may be absent."""
     if bands.baseline(context) < bands.FIRST_OFFSET:
         version = ".".join(f"{part:02d}" for part in bands.baseline(context))
         return f"Baseline {version} has vector (GML) masks; images come from 04.00 on, and other files later too."

@@ -1,6 +1,6 @@
 """``MTD_DS.xml``: the datastrip's metadata: configuration at its begin, quality and files at its end.
 
-Between them lie ephemeris, attitude and temperatures, which make it 3 to 19 MB in real products.
+Between them are ephemeris, attitude and temperatures, which make it 3 to 19 MB in real products.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def _geometric() -> Element:
 
 
 def _ancillary(spec: Spec, seconds: int) -> list[Element]:
-    """Give `seconds` seconds of clocks, positions, attitudes (ten a second) and temperatures."""
+    """Return `seconds` seconds of clocks, positions, attitudes (ten a second) and temperatures."""
 
     def series(make: Callable[[float], Element], step: float = 1.0) -> list[Element]:
         return [make(n * step) for n in range(int(seconds / step))]

@@ -1,4 +1,4 @@
-"""Where a tile lies, what the sun does there, and how the twelve detectors look at it.
+"""Geometry of a tile: its position, the angles of the sun, and the views of the twelve detectors.
 
 Tiles follow the MGRS grid of 100 km squares, widened to 109,800 m and snapped to 60 m. Sun angles are the usual
 low-precision ephemeris (0.1°). Detectors look down in slanted strips; odd and even ones look a little ahead and
@@ -79,7 +79,7 @@ def place(tile: str) -> Place:
         latitude, longitude = candidate.geographic(west + EXTENT / 2, north - EXTENT / 2)
         if band - 1 <= latitude < band + (13 if found[2] == "X" else 9):
             return Place(tile, epsg, west, north, float(latitude), float(longitude))
-    raise InvalidArgumentError(f"sample product: there is no tile {tile!r}: its row lies outside its latitude band.")
+    raise InvalidArgumentError(f"sample product: there is no tile {tile!r}: its row is outside its latitude band.")
 
 
 def footprint(spot: Place, nodata: float) -> list[tuple[float, float]]:
@@ -96,7 +96,7 @@ def footprint(spot: Place, nodata: float) -> list[tuple[float, float]]:
 
 
 def swath_edge(nodata: float) -> float:
-    """Where the swath ends: at ``x + SLANT * y`` (shares of the tile), so that `nodata` of the tile lies beyond."""
+    """Edge of the swath: ``x + SLANT * y`` (shares of the tile), so that `nodata` of the tile is beyond it."""
     if nodata == 0:
         return 1.0 + SLANT
     x, y = np.meshgrid(*2 * [(np.arange(256) + 0.5) / 256])

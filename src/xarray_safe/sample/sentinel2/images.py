@@ -1,6 +1,6 @@
 """All images of a product: bands, AOT, WVP, SCL, TCI, masks and the preview.
 
-Each image is a function that gives its rows, so that a full-size one never lies in memory twice.
+Each image is a function that returns its rows, so that a full-size one is never in memory twice.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class Painter:
         return (np.clip(out, 1, 32767, out=out) * self.scene.valid(pixels, start, stop)).astype("u2")
 
     def _fields(self, pixels: int, start: int, stop: int) -> Fields:
-        """Evaluate the land below rows of an image; that below small images is kept."""
+        """Evaluate the land below rows of an image; that below small images is cached."""
         if (start, stop) != (0, pixels):
             coarse = _coarse(pixels)
             return self.scene.fields(pixels // coarse, start // coarse, stop // coarse)
@@ -220,7 +220,7 @@ class Painter:
         return self._small[pixels]
 
     def _draw(self, content: tuple[object, ...], start: int, purpose: Hashable = None) -> np.random.Generator:
-        """Give the noise of an image, from its first row on."""
+        """Return the noise of an image, from its first row on."""
         if start == 0:
             self._noise[content, purpose] = self.spec.random("noise", *content)
         return self._noise[content, purpose]

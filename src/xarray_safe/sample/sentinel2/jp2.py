@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xarray_safe.sample.sentinel2.geometry import Place
 
 Rows = Callable[[int, int], npt.NDArray[np.unsignedinteger]]
-"""Gives rows ``start:stop`` of an image: ``(rows, columns)`` or ``(components, rows, columns)``."""
+"""Returns rows ``start:stop`` of an image: ``(rows, columns)`` or ``(components, rows, columns)``."""
 
 _PIXELS_AT_ONCE = 1 << 22
 
@@ -76,7 +76,7 @@ def write(
     path
         File to write.
     rows
-        Gives the pixels, some rows at a time.
+        Returns the pixels, some rows at a time.
     pixels
         Rows and columns.
     spot, metres

@@ -105,7 +105,7 @@ def manifest(spec: Spec, folder: Path) -> bytes:
 
 
 def _ordinal(kind: str) -> str:
-    """Give a band its number among those of its resolution: B8A is the fourth of 20 m."""
+    """Return the number of a band among those of its resolution: B8A is the fourth of 20 m."""
     if kind not in BANDS:
         return kind
     metres = RESOLUTION[kind]
@@ -114,7 +114,7 @@ def _ordinal(kind: str) -> str:
 
 
 def _identifier(entry: Entry) -> str:
-    """Give the identifier of a data object."""
+    """Return the identifier of a data object."""
     name = entry.identifier
     if name.endswith("_Information"):
         return f"{name}Data"

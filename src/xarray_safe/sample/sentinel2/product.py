@@ -51,7 +51,7 @@ def write(
         ``"stored"`` or ``"deflated"`` writes a zip instead of a folder. A target that ends in ``.zip`` is
         written stored by default.
     top
-        Whether the zip's members lie in the ``.SAFE`` folder, as the Copernicus Data Space gives them.
+        Whether the zip's members are in the ``.SAFE`` folder, as in downloads from the Copernicus Data Space.
     exist_ok
         Whether to return a product that is there already, as it is, instead of raising.
     **options
@@ -65,7 +65,7 @@ def write(
     Raises
     ------
     InvalidArgumentError
-        If an option makes no sense, or the product exists already.
+        If an option is invalid, or the product exists already.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def write(
     if place.exists():
         if exist_ok:
             return place
-        raise InvalidArgumentError(f"{place} exists already: delete it, or write elsewhere.")
+        raise InvalidArgumentError(f"{place} exists already: delete it, or choose another target.")
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".sample-") as scratch:
         folder = Path(scratch) / f"{spec.product_name}.SAFE"

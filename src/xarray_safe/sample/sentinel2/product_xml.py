@@ -1,4 +1,4 @@
-"""``MTD_MSIL2A.xml`` and ``MTD_MSIL1C.xml``: the product's metadata, and parts of them that recur elsewhere."""
+"""``MTD_MSIL2A.xml`` and ``MTD_MSIL1C.xml``: the product's metadata, and parts that recur in other files."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def product_metadata(spec: Spec, statistics: Statistics) -> bytes:
 
 
 def doi(spec: Spec) -> list[Element]:
-    """Give the product's DOI, which the metadata have since baseline 04.00."""
+    """Return the product's DOI, which the metadata have since baseline 04.00."""
     return leaves(PRODUCT_DOI=_DOI[spec.level]) if spec.raster_masks else []
 
 
 def quantification(spec: Spec) -> list[Element]:
-    """Give quantification values and, since baseline 04.00, offsets."""
+    """Return quantification values and, since baseline 04.00, offsets."""
     if spec.level == "L1C":
         values = node("QUANTIFICATION_VALUE", 10000, unit="none")
         offsets, name = "Radiometric_Offset_List", "RADIO_ADD_OFFSET"
@@ -61,7 +61,7 @@ def quantification(spec: Spec) -> list[Element]:
 
 
 def reflectance_conversion(spec: Spec) -> Element:
-    """Give the correction for the distance of the sun and the sun's irradiance by band."""
+    """Return the correction for the distance of the sun and the sun's irradiance by band."""
     day = spec.start.timetuple().tm_yday
     u = 1 / (1 - 0.01673 * np.cos(0.0172 * (day - 2))) ** 2
     irradiance = [
@@ -71,12 +71,12 @@ def reflectance_conversion(spec: Spec) -> Element:
 
 
 def display_order() -> Element:
-    """Give the bands of a true-colour image."""
+    """Return the bands of a true-colour image."""
     return node("Image_Display_Order", leaves(RED_CHANNEL=3, GREEN_CHANNEL=2, BLUE_CHANNEL=1))
 
 
 def spectral_information(spec: Spec) -> Element:
-    """Give every band's resolution, wavelengths and spectral response (a bell in steps of 1 nm)."""
+    """Return every band's resolution, wavelengths and spectral response (a bell in steps of 1 nm)."""
     bands = []
     for n, (band, (least, most, centre)) in enumerate(zip(BANDS, spec.hardware.wavelengths, strict=True)):
         nm = np.arange(least, most + 1)
@@ -103,7 +103,7 @@ def spectral_information(spec: Spec) -> Element:
 
 
 def gipp_list(spec: Spec) -> Element:
-    """Give the names of the processing parameter files."""
+    """Return the names of the processing parameter files."""
     kinds = [(kind, ("B00",)) for kind in GIPP_BANDLESS] + [(kind, BANDS) for kind in GIPP_BANDS]
     if spec.baseline >= "05.10":
         kinds.append(("HRTPAR", ("B00",)))
@@ -120,7 +120,7 @@ def gipp_list(spec: Spec) -> Element:
 
 
 def auxiliary_files(spec: Spec, *first: Element) -> list[Element]:
-    """Give the names of all auxiliary files."""
+    """Return the names of all auxiliary files."""
     day, hours = spec.start.strftime("%Y%m%d"), "T000000"
     ecmwf = node("ECMWF_DATA_REF", f"S2__OPER_AUX_ECMWFD_ADG__{day}{hours}_V{day}T090000_{day}T210000")
     dem = "CopernicusDEM30" if spec.level == "L2A" else "S2__OPER_DEM_GLOBEF_PDMC_19800101T000000_S19800101T000000"

@@ -31,7 +31,7 @@ _SNOW = (8600, 8700, 8800, 8700, 8600, 8500, 8300, 8100, 7800, 7000, 300, 1100, 
 _CLOUD = (6500, 6600, 6700, 6800, 6900, 7000, 7100, 7200, 7300, 6000, 900, 4800, 3700)
 _CIRRUS = (900, 850, 820, 800, 790, 780, 770, 760, 750, 700, 600, 500, 400)
 _AIR = (1050, 800, 480, 270, 220, 180, 150, 120, 90, 60, 0, 10, 5)
-"""What the air adds at the top of the atmosphere."""
+"""Path radiance that the air adds at the top of the atmosphere."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ _VEIL = Lattice("veil", 16, 2.0)
 
 @dataclass(frozen=True)
 class Fields:
-    """What lies at every pixel of a strip of rows: all shares from 0 to 1, but for `shade` (about 1)."""
+    """Land cover of every pixel of a strip of rows: all shares from 0 to 1, except `shade` (about 1)."""
 
     water: Floats
     depth: Floats
@@ -92,7 +92,7 @@ class Scene:
         )
 
     def valid(self, pixels: int, start: int, stop: int) -> npt.NDArray[np.bool_]:
-        """Whether pixels of rows ``start:stop`` lie in the swath."""
+        """Return True for pixels of rows ``start:stop`` that are in the swath."""
         x = (np.arange(pixels, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
         y = (np.arange(start, stop, dtype="f4") + np.float32(0.5)) / np.float32(pixels)
         return x + np.float32(geometry.SLANT) * y[:, None] < np.float32(self._levels["edge"])

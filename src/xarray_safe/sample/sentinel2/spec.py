@@ -30,7 +30,7 @@ _LACKING = r"sun|mean|(mean/)?({bands})|({bands})/\d+".format(bands="|".join(BAN
 
 @dataclass(frozen=True)
 class Spec:
-    """A sample product, fully described: the same description gives the same bytes.
+    """A sample product, fully described: the same description makes the same bytes.
 
     Metadata (footprint, angles, meteorology) are those of the whole tile; the images have `size` pixels of
     10 m, so that a small product is the tile's upper left corner with the picture of the whole tile in it.
@@ -47,7 +47,7 @@ class Spec:
     satellite
         ``"S2A"``, ``"S2B"`` or ``"S2C"``.
     tile
-        MGRS tile, such as ``"32TQM"``; ``"01KAB"`` lies across the antimeridian.
+        MGRS tile, such as ``"32TQM"``; ``"01KAB"`` is across the antimeridian.
     sensing
         Start of the data take (UTC unless it names a time zone); by default half past ten, local solar time,
         of a day in November 2024.
@@ -56,7 +56,7 @@ class Spec:
     orbit
         Relative orbit, 1 to 143.
     seed
-        Another seed gives another landscape.
+        Another seed makes another landscape.
     clouds, nodata
         Share of the image under clouds, and beyond the edge of the swath, 0 to 1.
     detectors
@@ -125,12 +125,12 @@ class Spec:
 
     @property
     def raster_masks(self) -> bool:
-        """Whether the product is of the generation since 04.00: JPEG 2000 masks, offsets, longer meteorology."""
+        """Return True if the product is of the generation since 04.00: JPEG 2000 masks, offsets, longer meteorology."""
         return self.baseline >= "04.00"
 
     @property
     def offset(self) -> int:
-        """What was added to the digital numbers: 1000 since baseline 04.00."""
+        """Offset that was added to the digital numbers: 1000 since baseline 04.00."""
         return 1000 if self.raster_masks else 0
 
     @property
@@ -208,7 +208,7 @@ class Spec:
         return f"DATASTRIP/DS_{self.centre}_{stamp(self.generation)}_S{stamp(self.strip_start)}"
 
     def tile_id(self, level: str | None = None) -> str:
-        """Give the identifier of the granule, or of the Level-1C granule that it was made from."""
+        """Return the identifier of the granule, or of the Level-1C granule that it was made from."""
         time = self.l1c_time if level == "L1C" else self.generation
         return (
             f"{self.satellite}_OPER_MSI_{level or self.level}_TL_{self.centre}_{stamp(time)}"
@@ -230,7 +230,7 @@ class Spec:
 
     @property
     def image_prefix(self) -> str:
-        """What every image's name begins with."""
+        """Beginning of the name of every image."""
         return f"T{self.tile}_{stamp(self.start)}_"
 
     def images(self) -> dict[str, tuple[str, int]]:
@@ -256,11 +256,11 @@ class Spec:
         return np.random.default_rng([self.seed, crc32("/".join(map(str, purpose)).encode())])
 
     def has_angles(self, band: str, detector: int) -> bool:
-        """Whether the metadata give the viewing angles of a band and detector."""
+        """Return True if the metadata have the viewing angles of a band and detector."""
         return band not in self.missing_angles and f"{band}/{detector}" not in self.missing_angles
 
     def mean_bands(self) -> list[str]:
-        """Bands of which the metadata give mean viewing angles."""
+        """Bands whose metadata have mean viewing angles."""
         return [b for b in BANDS if not {"mean", f"mean/{b}"} & set(self.missing_angles)]
 
 

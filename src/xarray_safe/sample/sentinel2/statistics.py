@@ -1,4 +1,4 @@
-"""What the metadata say about the images, counted in the images that were written."""
+"""Statistics of the images that the metadata state, counted in the images that were written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Statistics:
         return self.content()[name]
 
     def content(self, but: tuple[str, ...] = ()) -> dict[str, str]:
-        """Give the content of ``Image_Content_QI``: percentages of the pixels with data (no-data: of all)."""
+        """Return the content of ``Image_Content_QI``: percentages of the pixels with data (no-data: of all)."""
         values = self._l1c() if self.level == "L1C" else self._l2a()
         return {name: value for name, value in values.items() if name not in but}
 

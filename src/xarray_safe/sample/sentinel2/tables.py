@@ -1,4 +1,4 @@
-"""What is fixed about Sentinel-2 MSI products: bands, satellites, image and report names.
+"""Constants of Sentinel-2 MSI products: bands, satellites, image and report names.
 
 Facts from the Sentinel-2 Products Specification Document (PSD 14 and 15) and from product metadata.
 """
@@ -53,7 +53,7 @@ GIPP_L2A = ("L2ACSC", "L2ACAC", "PROBA2")
 
 @dataclass(frozen=True)
 class Satellite:
-    """What differs between the satellites, by band in the order of `BANDS`."""
+    """Differences between the satellites, by band in the order of `BANDS`."""
 
     wavelengths: tuple[tuple[int, int, float], ...]
     """Least, greatest and central wavelength (nm)."""

@@ -44,7 +44,7 @@ def mask_files(spec: Spec) -> list[tuple[str, int | None, str]]:
 
 
 def mask_suffix(spec: Spec, kind: str) -> str:
-    """Give the suffix of a mask: probabilities have always been rasters."""
+    """Return the suffix of a mask: probabilities have always been rasters."""
     return ".jp2" if spec.raster_masks or kind.endswith("PRB") else ".gml"
 
 
@@ -122,7 +122,7 @@ def _joined(grids: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
 
 
 def _mean(zenith: Floats, azimuth: Floats) -> list[Element]:
-    """Give mean angles; the mean azimuth is that of the mean direction."""
+    """Return mean angles; the mean azimuth is that of the mean direction."""
     radians = np.radians(azimuth)
     direction = np.degrees(np.arctan2(np.nanmean(np.sin(radians)), np.nanmean(np.cos(radians)))) % 360
     return [

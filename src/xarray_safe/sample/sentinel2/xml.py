@@ -22,7 +22,7 @@ def node(tag: str, content: Content = None, **attributes: object) -> Element:
 
 
 def fill(made: Element, content: Content) -> Element:
-    """Give an element its text or children."""
+    """Set the text or the children of an element."""
     if isinstance(content, etree._Element):
         made.append(content)
     elif isinstance(content, (str, int, float)):
@@ -38,7 +38,7 @@ def texts(tag: str, values: Iterable[object], **attributes: object) -> list[Elem
 
 
 def leaves(**values: object) -> list[Element]:
-    """Make an element for each keyword, with its value as text; None gives an empty element."""
+    """Make an element for each keyword, with its value as text; None makes an empty element."""
     return [node(tag, None if value is None else str(value)) for tag, value in values.items()]
 
 

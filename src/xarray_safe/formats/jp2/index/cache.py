@@ -16,13 +16,13 @@ import random
 import tempfile
 import zlib
 from base64 import b64decode, b64encode
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xarray_safe.errors import MissingFileError
 from xarray_safe.formats.jp2.index.files import VERSION, Key, StoredIndex, decode
+from xarray_safe.runtime import PerProcess, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,15 +32,14 @@ if TYPE_CHECKING:
 MAX_FILES = 20_000
 """Cached indexes; beyond that, the oldest are deleted."""
 
-supplied: dict[Key, StoredIndex] = {}
+supplied: PerProcess[dict[Key, StoredIndex]] = PerProcess(dict, inherited=True)
 """Indexes that a user supplied."""
 
 
-@cache
 def folder() -> Path | None:
     """Return the folder of the cached indexes; None if they are not to be cached."""
-    chosen = os.environ.get("XARRAY_SAFE_INDEX_CACHE", "").strip()
-    if chosen.lower() in ("off", "0", "no", "false"):
+    chosen = settings().index_cache
+    if chosen == "off":
         return None
     if chosen:
         return Path(chosen).expanduser()
@@ -62,7 +61,7 @@ def load(file: ImageFile) -> StoredIndex | None:
                 index = StoredIndex(b64decode(found["header"]), 0, parts)
                 return index.validated(file.size, str(found["sum"]))
     _read_supplied()
-    return supplied.get(_key(file))
+    return supplied().get(_key(file))
 
 
 def supply(path: str | os.PathLike[str]) -> int:
@@ -85,15 +84,17 @@ def supply(path: str | os.PathLike[str]) -> int:
 def supply_bytes(data: bytes, label: str) -> int:
     """Use the indexes of a file's bytes; return how many. See `supply`."""
     found = decode(data, label)
-    supplied.update(found)
+    supplied().update(found)
     return len(found)
 
 
-@cache
-def _read_supplied() -> None:
-    """Read the files of indexes that the environment names, once."""
-    for path in filter(None, os.environ.get("XARRAY_SAFE_INDEXES", "").split(os.pathsep)):
+def _read_files() -> None:
+    for path in settings().indexes:
         supply(path)
+
+
+_read_supplied: PerProcess[None] = PerProcess(_read_files, inherited=True)
+"""Reads the files of indexes that the environment names, once."""
 
 
 def save(file: ImageFile, head: bytes, parts: Mapping[int, tuple[int, int]]) -> None:
@@ -127,7 +128,7 @@ def _prune(home: Path) -> None:
 
 def discard(file: ImageFile) -> bool:
     """Discard an image's index, which may belong to another file; return True if there was one."""
-    was_supplied = supplied.pop(_key(file), None) is not None
+    was_supplied = supplied().pop(_key(file), None) is not None
     home = folder()
     if home is not None:
         with contextlib.suppress(OSError):

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import ABSENT, Either, F, LookUp, X
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import ABSENT, Either, F, X
 from xarray_safe.products.sentinel2 import bands
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.grids import GEOCODING
@@ -163,7 +164,7 @@ def _null(document: str | None, path: str) -> object:
 
 
 def _optional(document: str | None) -> dict[str, Any]:
-    """Tell flags and refinement of one document, ``"null"`` where that has none."""
+    """Return flags and refinement of one document, ``"null"`` if it has none."""
     radiometric = "Image_Data_Info/Radiometric_Info"
     rotation = "Image_Data_Info/Geometric_Info/Refined_Corrections_List/Refined_Corrections/MSI_State/Rotation"
     residual = (
@@ -189,7 +190,7 @@ def _optional(document: str | None) -> dict[str, Any]:
 
 
 def _response(band: bands.Band) -> dict[str, Any]:
-    """Tell what the product's file says of a band."""
+    """Return a band's metadata in the product's file."""
     return {
         "units": "nm",
         "central_wavelength": bands.spectral(band, "Wavelength/CENTRAL"),
@@ -203,7 +204,7 @@ def _response(band: bands.Band) -> dict[str, Any]:
 
 
 def _on_board(band: bands.Band) -> dict[str, Any]:
-    """Tell what the datastrip's file says of a band."""
+    """Return a band's metadata in the datastrip's file."""
     band_info = f"{ACQUISITION}/Spectral_Band_Info/Spectral_Band_Information[@bandId='{band.number}']"
     return {
         "units": "nm",
@@ -214,7 +215,7 @@ def _on_board(band: bands.Band) -> dict[str, Any]:
 
 
 def _band_by_code(band: bands.Band) -> dict[str, Any]:
-    """Tell all of a band, as the converter's code has it: under the band's EOPF name and with the width as a number."""
+    """Return all metadata of a band, as in the converter: under the band's EOPF name and with the width as a number."""
     return {**_response(band), **_on_board(band), "bandwidth": float(band.bandwidth)}
 
 
@@ -284,7 +285,7 @@ def _names_or_letters(path: str, names: object) -> object:
 
 
 def _list_text(path: str, text: str | None) -> object:
-    """Give the text of a list's element before its first child, if there is any."""
+    """Return the text of a list's element before its first child, if there is any."""
     if text is None:
         return ABSENT
     return _letters(path) if text == path else [text]

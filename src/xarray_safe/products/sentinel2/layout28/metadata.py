@@ -2,7 +2,7 @@
 
 Source: the sections of the same names in the mappings of `eopf` 2.8.1. The converter evaluates each section on
 every XML file and lets later files overwrite earlier ones; here each look-up names the file that wins. Its
-``is_optional(…)`` values come from the product's file only, which is the last, and are ``"null"`` elsewhere.
+``is_optional(…)`` values come from the product's file only, which is the last, and are ``"null"`` in the others.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _null(path: str, convert: Callable[[str], object] | None = None) -> X:
 
 
 def _retrieval() -> dict[str, Any]:
-    """What L2A alone has: accuracies and means of the atmospheric correction."""
+    """Metadata of L2A only: accuracies and means of the atmospheric correction."""
     return {
         "declared_accuracy_of_radiative_transfer_model": s2.image_content("RADIATIVE_TRANSFER_ACCURACY"),
         "declared_accuracy_of_water_vapour_model": s2.image_content("WATER_VAPOUR_RETRIEVAL_ACCURACY"),
@@ -179,7 +179,7 @@ def _retrieval() -> dict[str, Any]:
 
 
 def _acquisition_quality() -> dict[str, Any]:
-    """What L1C alone has: quality of the raw data."""
+    """Metadata of L1C only: quality of the raw data."""
     geometric = f"{QI}/Geometric_Info/Geometric_QI"
     degraded = f"{QI}/Technical_Quality_Assessment/DEGRADED_MSI_DATA_PERCENTAGE"
     return {
@@ -341,7 +341,7 @@ def utc(text: str) -> datetime:
 
 
 def iso_time(text: str) -> str:
-    """Give a text as it is; ValueError if it is no time in ISO 8601."""
+    """Return a text unchanged; ValueError if it is not a time in ISO 8601."""
     utc(text)
     return text
 
@@ -356,7 +356,7 @@ def points(text: str) -> list[list[float]]:
     """(longitude, latitude) pairs of a GML list of latitudes and longitudes."""
     numbers = [float(number) for number in text.replace(",", " ").split()]
     if len(numbers) < 6:
-        raise ValueError("a footprint has three points at the least")
+        raise ValueError("a footprint has at least three points")
     return [[longitude, latitude] for latitude, longitude in zip(numbers[::2], numbers[1::2], strict=False)]
 
 

@@ -1,0 +1,38 @@
+"""Sentinel-1: GRD, SLC and OCN of all modes, in containers of sub-products."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from xarray_safe.model.product import ProductType
+from xarray_safe.products.sentinel1 import names, product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from xarray_safe.model.product import Facts, Product
+
+BEAMS: Final = {"IW": "IW", "EW": "EW", "SM": "S[1-6]", "WV": "WV"}
+"""What product names have for a mode."""
+
+
+def _type(mode: str, product_type: str, layouts: Mapping[str, Callable[[Facts], Product]]) -> ProductType:
+    return ProductType(
+        name=f"S01S{mode}{product_type}",
+        title=f"Sentinel-1 {mode} {product_type}",
+        marker="manifest.safe of Sentinel-1",
+        matches=lambda facts: names.kind(facts) == (mode, product_type),
+        names=re.compile(rf"S1[A-Z]_{BEAMS[mode]}_{product_type}"),
+        layouts=layouts,
+        collection=f"sentinel-1-l{2 if product_type == 'OCN' else 1}-{product_type.lower()}",
+        projected=False,
+    )
+
+
+LEVEL_1: Final = {"2.8": product.layout_28}
+
+TYPES: Final = (
+    *(_type(mode, "GRD", LEVEL_1) for mode in ("IW", "EW", "SM")),
+    *(_type(mode, "SLC", LEVEL_1) for mode in ("IW", "EW", "SM", "WV")),
+)
