@@ -34,10 +34,8 @@ _PROPERTIES = _words(
     "sat:platform_international_designator processing:lineage processing:facility processing:level eo:cloud_cover "
     "eo:snow_cover bands"
 )
-_FROM_MANIFEST_AND_PRODUCT = _words(
-    "sat:absolute_orbit sat:orbit_state datetime start_datetime end_datetime created platform gsd eopf:instrument_mode "
-    "eopf:datatake_id eopf:datastrip_id sat:relative_orbit sci:doi"
-)
+_ORBIT_AND_TIMES = _words("sat:absolute_orbit sat:orbit_state datetime start_datetime end_datetime created platform")
+_IDENTIFIERS = _words("eopf:datatake_id eopf:datastrip_id sat:relative_orbit sci:doi")
 _METADATA = _words(
     "eopf_category UTM_zone_identification horizontal_CRS_name horizontal_CRS_code "
     "mean_sun_azimuth_angle_in_deg_for_all_bands_all_detectors mean_sun_zenith_angle_in_deg_for_all_bands_all_detectors"
@@ -70,7 +68,12 @@ _BOTH: Final[Orders] = {
 ORDERS: Final[dict[str, Orders]] = {
     "S02MSIL1C": {
         **_BOTH,
-        "stac_discovery/properties": (*_PROPERTIES, *_FROM_MANIFEST_AND_PRODUCT, "processing:version"),
+        "stac_discovery/properties": (
+            *_PROPERTIES,
+            *_ORBIT_AND_TIMES,
+            *_words("gsd eopf:instrument_mode processing:version"),
+            *_IDENTIFIERS,
+        ),
         "stac_discovery/assets": (
             *_words("b01_60m b02_10m b03_10m b04_10m b05_20m b06_20m b07_20m b08_10m b8a_20m b09_r60m b10_60m"),
             *_words("b11_20m b12_20m"),
@@ -97,7 +100,13 @@ ORDERS: Final[dict[str, Orders]] = {
     },
     "S02MSIL2A": {
         **_BOTH,
-        "stac_discovery/properties": (*_PROPERTIES, *_FROM_MANIFEST_AND_PRODUCT, "processing:version"),
+        "stac_discovery/properties": (
+            *_PROPERTIES,
+            *_ORBIT_AND_TIMES,
+            "eopf:instrument_mode",
+            *_IDENTIFIERS,
+            "processing:version",
+        ),
         "stac_discovery/assets": (
             *_words("sun_angles mean_sun_angles"),
             *_words("b01_60m b02_60m b03_60m b04_60m b05_60m b06_60m b07_60m b8a_r60m b09_r60m b11_60m b12_r60m"),
@@ -129,7 +138,13 @@ ORDERS: Final[dict[str, Orders]] = {
 
 
 _BY_PSD14: Final[Orders] = {
-    "stac_discovery/properties": (*_PROPERTIES, "processing:version", *_FROM_MANIFEST_AND_PRODUCT)
+    "stac_discovery/properties": (
+        *_PROPERTIES,
+        "processing:version",
+        *_ORBIT_AND_TIMES,
+        *_words("gsd eopf:instrument_mode"),
+        *_IDENTIFIERS,
+    )
 }
 """What is otherwise in L1C by PSD-14, which has the version from the datastrip's metadata."""
 
