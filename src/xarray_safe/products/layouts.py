@@ -73,7 +73,7 @@ def layout_in(source: object) -> str:
     written = f"it was written by converter {versions[0]}, and " if versions else ""
     stac = found.item.get("stac_version") or "missing"
     raise InvalidArgumentError(
-        f"the layout of the product is not known: {written}stac_discovery/stac_version is {stac} at its root; "
+        f"the layout of the product is unknown: {written}stac_discovery/stac_version is {stac} at its root; "
         f"known are {', '.join(LAYOUTS)}"
     )
 
