@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import xarray as xr
@@ -13,6 +13,9 @@ from tests.support import SHARED
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.products import LAYOUTS
 from xarray_safe.products.layouts import has_multiscales, layout_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 zarr = pytest.importorskip("zarr")
 KIT = SHARED / "conformance"

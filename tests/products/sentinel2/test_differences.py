@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from xarray_safe.products.sentinel2 import layout27, layout28, layout30
 from xarray_safe.products.sentinel2.differences import REMOVED, Renamed, edited
 from xarray_safe.products.sentinel2.layout26 import tables as layout26
 from xarray_safe.products.sentinel2.product import LAYOUTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEVELS = ("L1C", "L2A")
 tables = st.recursive(
