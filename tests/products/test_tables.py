@@ -120,8 +120,8 @@ class Names:
 
 def test_layout_of():
     assert layout_of(DEFAULT_LAYOUT) == DEFAULT_LAYOUT
-    assert [layout_of(version) for version in ("2.5.6", "2.7.0", "2.8.1")] == ["2.5", "2.8", "2.8"]
-    for version in ("2.6", "2.6.2", "9", "2.8.x", " 2.8"):
+    assert [layout_of(version) for version in ("2.5.6", "2.6.2", "2.7.0", "3.0.0")] == ["2.5", "2.6", "2.7", "3.0"]
+    for version in ("2.4", "3.1", "9", "2.8.x", " 2.8"):
         with pytest.raises(InvalidArgumentError):
             layout_of(version)
 
