@@ -44,8 +44,21 @@ def layout_30(facts: Facts) -> Product:
     with parsed_ahead(facts, [image for group in wanted.values() for image in group]):
         for name, group in wanted.items():
             _sub_product(facts, found, group, kind, name)
-    found.attrs["/"] = metadata30.Container(kind)
-    return finished(facts, found, kind, "3.0", data_attribute="", finalize=metadata30.with_assets)
+    assets = tuple(_assets(found).items())
+    if not kind.bursts:
+        for path, attrs in found.attrs.items():
+            found.attrs[path] = replace(attrs, assets=assets)
+    found.attrs["/"] = metadata30.Container(kind, assets)
+    return finished(facts, found, kind, "3.0", data_attribute="")
+
+
+def _assets(found: Found) -> dict[str, str]:
+    """Path of the last data variable of each short name."""
+    return {
+        str(var.attrs["short_name"]): var.path
+        for var in found.variables
+        if "short_name" in var.attrs and var.dims != (var.name,)
+    }
 
 
 def _suffix(image: Image, kind: Kind) -> str:

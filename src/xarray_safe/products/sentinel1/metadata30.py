@@ -10,10 +10,9 @@ from xarray_safe.products.sentinel1 import metadata, stac
 from xarray_safe.products.sentinel1.footprint import BurstFootprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from xarray_safe.model.arrays import Context
-    from xarray_safe.model.product import Var
     from xarray_safe.products.sentinel1.names import Image
     from xarray_safe.products.sentinel1.quality import Kind
 
@@ -21,6 +20,9 @@ SOFTWARE: Final = {"EOPF_CPM": "3.0.0", "COMMON_PFSD": "3.0.0", "EOPF_MAPPING": 
 """Versions that the converter states for all; that of the definition differs."""
 
 KEPT: Final = ("eopf_category", "title", "image_number", "rfi")
+
+ADDED: Final = ("mission", "processing:datetime", "processing:facility")
+"""Properties that layout 3.0 has more than 2.8."""
 
 REMOVED: Final = (
     "general_annotation/attitude_list",
@@ -36,13 +38,17 @@ REMOVED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Container(LookUp):
-    """Attributes of the container; its assets come with the variables."""
+    """Attributes of the container."""
 
     kind: Kind
+    assets: tuple[tuple[str, str], ...]
 
     def resolve(self, context: Context) -> dict[str, Any]:
         """Read the manifest."""
-        discovery = discovery_of(context, self.kind)
+        discovery = discovery_of(context, self.kind) | {"assets": assets_of(self.assets)}
+        if self.kind in (("SM", "GRD"), ("WV", "SLC")):
+            for key in ADDED:
+                discovery["properties"].pop(key, None)  # the mappings of these two lack them
         software = dict(discovery["properties"].get("processing:software", {}))
         version = {"SPECIFIC_PFSD": "1.4.3" if self.kind == ("EW", "GRD") else "4.1.0"}
         discovery["properties"]["processing:software"] = software | SOFTWARE | version
@@ -116,11 +122,13 @@ class SubProduct(LookUp):
     labels: tuple[str, ...]
     number: int | None = None
     burst: str | int | None = None
+    assets: tuple[tuple[str, str], ...] = ()
 
     def resolve(self, context: Context) -> dict[str, Any]:
         """Put the parts together."""
         root = context.documents.file(self.image.annotation)
         discovery = discovery_of(context, self.kind) | metadata.fill(metadata.PERFORMED, root)
+        discovery["assets"] = assets_of(self.assets)
         properties = discovery["properties"] | metadata.fill(metadata.OWN, root)
         properties["eopf:instrument_mode"] = properties.get("sar:instrument_mode")
         if self.kind.mode != "WV":
@@ -128,7 +136,7 @@ class SubProduct(LookUp):
         other = dict(context.value(OtherMetadata(self.image, self.kind)))
         if self.number is not None and self.burst is not None:
             properties["sar:relative_burst"] = int(self.burst)
-            discovery["geometry"] = context.value(BurstFootprint(self.image.annotation, self.number))
+            discovery["geometry"] = context.value(BurstFootprint(self.image.annotation, self.number, weighted=True))
             timing = dict(other["burst_timing"])
             own = dict(timing.pop("burst_list")[self.number])
             own.pop("byte_offset", None)
@@ -157,11 +165,6 @@ def _last_step(context: Context) -> dict[str, Any]:
     }
 
 
-def with_assets(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
-    """Add `assets` to the container: for each short name the last variable that has it."""
-    assets: Mapping[str, Any] = {
-        str(var.attrs["short_name"]): {"href": var.path, "title": var.attrs["short_name"]}
-        for var in variables
-        if "short_name" in var.attrs
-    }
-    return {**attrs, "stac_discovery": {**attrs["stac_discovery"], "assets": assets}}
+def assets_of(paths: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Assets of a STAC item: variables by their short names."""
+    return {name: {"href": path, "title": name} for name, path in paths}
