@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from xarray_safe.model.product import ProductType
-from xarray_safe.products.sentinel1 import names, product
+from xarray_safe.products.sentinel1 import layout30, names, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ def _type(mode: str, product_type: str, layouts: Mapping[str, Callable[[Facts], 
     )
 
 
-LEVEL_1: Final = {"2.8": product.layout_28}
+LEVEL_1: Final = {"2.8": product.layout_28, "3.0": layout30.layout_30}
 
 TYPES: Final = (
     *(_type(mode, "GRD", LEVEL_1) for mode in ("IW", "EW", "SM")),

@@ -47,6 +47,8 @@ class Found:
     variables: list[Var] = field(default_factory=list)
     attrs: dict[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    marker: str = "_eopf_attrs"
+    """Attribute by which data are told from coordinates; "" where their dimensions do that."""
 
     def explain(self, context: Context) -> str:
         """Say why variables are absent."""
@@ -56,7 +58,7 @@ class Found:
     def absent(self, path: str, why: str) -> None:
         """Note a variable that cannot be had."""
         self.faults.append(why)
-        self.variables.append(Var(path, Absent(why), (), {"_eopf_attrs": {}}, optional=True))
+        self.variables.append(Var(path, Absent(why), (), {self.marker: {}} if self.marker else {}, optional=True))
 
 
 def layout_28(facts: Facts) -> Product:
@@ -65,7 +67,7 @@ def layout_28(facts: Facts) -> Product:
     base = names.base(facts)
     images = names.images(facts)
     found = Found()
-    wanted = [image for image in images if _concerns(facts.below, f"/{base}{suffix(image, kind)}", bursts=kind.bursts)]
+    wanted = [image for image in images if concerns(facts.below, f"/{base}{suffix(image, kind)}", bursts=kind.bursts)]
     subs: list[str] = []
     with parsed_ahead(facts, wanted):
         for image in wanted:
@@ -105,7 +107,7 @@ def suffix(image: Image, kind: Kind) -> str:
     return f"{parts}_{image.swath}" if kind.bursts else parts
 
 
-def _concerns(below: str, path: str, *, bursts: bool) -> bool:
+def concerns(below: str, path: str, *, bursts: bool) -> bool:
     """Return True if a group that is asked for is a sub-product of this path, in it, or above it."""
     return is_below(path, below) or is_below(below, path) or (bursts and below.startswith(f"{path}_"))
 
@@ -148,7 +150,7 @@ def _image(facts: Facts, found: Found, image: Image, kind: Kind, sub: str) -> li
         burst = element.findtext("burstId") or number
         name = f"{sub}_{burst}"
         subs.append(name)
-        if _concerns(facts.below, f"/{name}", bursts=False):
+        if concerns(facts.below, f"/{name}", bursts=False):
             own = [*measurements(image, kind, number), *burst_info(image, number)]
             _add(found, name, [*pieces, *own])
             found.attrs[f"/{name}"] = metadata.SubProduct(image, kind, number, burst)
