@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import copy, find, replace, spy
+from xarray_safe.archive.xml import END
 from xarray_safe.model.build import CHUNK, chunk_length
-from xarray_safe.model.lookups import END
 from xarray_safe.sample import write
 from xarray_safe.sample.sentinel2.product import pack
 

@@ -181,6 +181,8 @@ class ProductType:
         The same at coarser resolutions, finest first.
     projected
         Whether its images are on a grid of a projected CRS.
+    static
+        Whether its tables are the same for all archives, so that they can be listed without one (of no facts).
     example
         Name of a product, for messages.
     reprocessed
@@ -198,6 +200,7 @@ class ProductType:
     true_colour: tuple[str, ...] = ()
     true_colour_coarse: tuple[tuple[str, ...], ...] = ()
     projected: bool = True
+    static: bool = False
     example: str = ""
     reprocessed: re.Pattern[str] | None = None
 

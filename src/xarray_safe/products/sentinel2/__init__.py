@@ -28,6 +28,7 @@ def _type(level: Level) -> ProductType:
         collection=f"sentinel-2-{level.lower()}",
         true_colour=_true_colour("r10m"),
         true_colour_coarse=(_true_colour("r20m"), _true_colour("r60m")),
+        static=True,
         example=f"S2A_MSI{level}_20250503T103701_N0511_R008_T32UNE_20250503T173316",
         reprocessed=re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_"),
     )
