@@ -304,12 +304,9 @@ def test_a_tile_of_real_images(path: Path) -> None:
     )
     pixels = truth(path, window=((rows.start, rows.stop), (columns.start, columns.stop)))
     np.testing.assert_array_equal(image[:, rows, columns], pixels)
-    inside = [
-        slice(start, min(stop, part.stop - part.start)) for start, stop, part in ((5, 40, rows), (3, 90, columns))
-    ]
-    key = [
-        slice(part.start + cut.start, part.start + cut.stop) for cut, part in zip(inside, (rows, columns), strict=True)
-    ]
+    parts = rows, columns
+    inside = [slice(3, min(40, part.stop - part.start)) for part in parts]
+    key = [slice(part.start + cut.start, part.start + cut.stop) for cut, part in zip(inside, parts, strict=True)]
     np.testing.assert_array_equal(image[(slice(None), *key)], pixels[(slice(None), *inside)])
 
 
