@@ -209,7 +209,7 @@ def test_no_annotation_at_all(grd: Path, tmp_path: Path) -> None:
     target = copy(grd, tmp_path)
     for path in target.glob("annotation/*.xml"):
         path.unlink()
-    with pytest.raises(CorruptFileError, match="annotation/s1a-iw-grd-vh.* is missing"):
+    with pytest.raises(CorruptFileError, match=r"annotation/s1a-iw-grd-vh.* is missing"):
         opened(target)
 
 
