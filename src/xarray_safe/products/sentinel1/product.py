@@ -127,6 +127,7 @@ def parsed_ahead(facts: Facts, images: Sequence[Image]) -> Iterator[None]:
     """While this lasts, the XML files of images are at hand: a remote archive fetches all at once."""
     files = ["manifest.safe", *(name for image in images for name in image.documents)]
     with facts.files.prefetch([(name, 0, None) for name in files]):
+        facts.documents.file("manifest.safe")
         yield
 
 
