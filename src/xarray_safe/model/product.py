@@ -179,6 +179,8 @@ class ProductType:
         Paths of red, green and blue at the finest resolution; empty where there is no such picture.
     true_colour_coarse
         The same at coarser resolutions, finest first.
+    picture
+        Path of the image to show in grey where there is no true colour, by an archive's facts.
     projected
         Whether its images are on a grid of a projected CRS.
     static
@@ -199,6 +201,7 @@ class ProductType:
     collection: str = ""
     true_colour: tuple[str, ...] = ()
     true_colour_coarse: tuple[tuple[str, ...], ...] = ()
+    picture: Callable[[Facts], str] | None = None
     projected: bool = True
     static: bool = False
     example: str = ""

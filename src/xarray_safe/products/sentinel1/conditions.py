@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xarray_safe.model.arrays import Constant
-from xarray_safe.products.sentinel1.axes import Count, Degrees
+from xarray_safe.products.sentinel1.axes import Count, Degrees, Vectors
 from xarray_safe.products.sentinel1.gcp import gcp
 from xarray_safe.products.sentinel1.pieces import Piece
 from xarray_safe.products.sentinel1.records import Column, Records
@@ -234,8 +234,6 @@ def _second(group: str, records: Records, table: Table) -> Iterator[Piece]:
 
 
 def _orbit(records: Records) -> Iterator[Piece]:
-    from xarray_safe.products.sentinel1.axes import Vectors
-
     yield _time("orbit", records, "time", "time stamp at which orbit state vectors apply")
     dims = ("azimuth_time", "axis")
     for name, units in (("position", "m"), ("velocity", "m/s")):

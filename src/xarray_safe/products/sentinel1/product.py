@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import AbsentFileError, CorruptFileError, MissingElementError, MissingFileError
@@ -99,6 +99,16 @@ def finished(facts: Facts, found: Found, kind: Kind, layout: str, **more: Any) -
     )
 
 
+def picture(facts: Facts) -> str:
+    """Path of the image to show: that of the first file; of SLC in bursts, the first burst."""
+    kind = Kind(*(names.kind(facts) or ("", "")))
+    first = names.images(facts)[0]
+    sub = f"/{names.base(facts)}{suffix(first, kind)}"
+    if kind.bursts:
+        sub += f"_{facts.documents.file(first.annotation).findtext(f'{BURSTS}/burstId') or 0}"
+    return f"{sub}/measurements/{kind.type.lower()}"
+
+
 def suffix(image: Image, kind: Kind) -> str:
     """What the name of an image's sub-products has behind the base."""
     parts = f"_{image.polarisation}"
@@ -117,6 +127,7 @@ def parsed_ahead(facts: Facts, images: Sequence[Image]) -> Iterator[None]:
     """While this lasts, the XML files of images are at hand: a remote archive fetches all at once."""
     files = ["manifest.safe", *(name for image in images for name in image.documents)]
     with facts.files.prefetch([(name, 0, None) for name in files]):
+        facts.documents.file("manifest.safe")
         yield
 
 
@@ -161,8 +172,6 @@ def _image(facts: Facts, found: Found, image: Image, kind: Kind, sub: str) -> li
 
 def readable(facts: Facts, found: Found, image: Image) -> Image:
     """Image without those of its lesser files that are damaged; what they would hold becomes absent."""
-    from dataclasses import replace
-
     for key in ("calibration", "noise", "rfi"):
         name = getattr(image, key)
         if name:
