@@ -219,7 +219,7 @@ def test_bad_sources(l2a_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="neither a SAFE"):
         compare(l2a_folder, tmp_path / "folder")
     xr.Dataset({"a": 1}).to_zarr(tmp_path / "other.zarr", zarr_format=2, consolidated=True)
-    with pytest.raises(InvalidArgumentError, match="layout of the product is not known"):
+    with pytest.raises(InvalidArgumentError, match="layout of the Zarr is not known"):
         compare(l2a_folder, tmp_path / "other.zarr")
 
 

@@ -97,7 +97,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     )
     for product, kinds in products.items():
         zarrs = kinds.get("Zarr", [])
-        layout = version or next((found for zarr in zarrs if (found := _layout(zarr))), None)
+        layout = version or next((zarr.layout for zarr in zarrs if zarr.layout), None)
         for source in kinds.get("SAFE", []) if zarrs else []:
             source.keywords.update({key: value for key, value in zarrs[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():

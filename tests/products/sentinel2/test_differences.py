@@ -91,4 +91,5 @@ def test_names_by_layout(l2a_folder: Path) -> None:
         for layout in ("2.6", "2.7", "2.8", "3.0")
     ]
     assert len(set(names)) == 4
-    assert [len(name) for name in names] == [45, 45, 45, 47]
+    assert [name.split("_")[2] for name in names] == ["0000", "0000", "0000", "00000"]  # duration in s
+    assert [len(name) for name in names] == [40, 40, 40, 42]
