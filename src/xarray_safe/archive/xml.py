@@ -36,7 +36,7 @@ def parse(data: bytes, where: str) -> etree._Element:
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
-        raise CorruptFileError(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
+        raise CorruptFileError(f"{where} is no well-formed XML: {error}. Download the product again.") from error
     namespaced: list[etree._Element] = _NAMESPACED(root)  # type: ignore[assignment]
     for element in namespaced:
         element.tag = etree.QName(element).localname

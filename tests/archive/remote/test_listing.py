@@ -15,7 +15,7 @@ from xarray_safe.archive import detect, open_archive
 from xarray_safe.archive.remote import s3 as remote_s3
 from xarray_safe.archive.remote.fetch import run
 from xarray_safe.archive.remote.s3 import S3Store
-from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.remote.store import ObjectVersion
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError, UnsupportedProductError
 
 GROUP = "measurements/reflectance/r10m"
@@ -99,7 +99,7 @@ def test_lists_of_many_pages():
         return {"Contents": found, "IsTruncated": stop < len(names), "NextContinuationToken": str(stop)}
 
     found = asyncio.run(S3Store({})._below(paged, "b", "X.SAFE/"))
-    assert found == dict.fromkeys(names, Version(1, "e"))
+    assert found == dict.fromkeys(names, ObjectVersion(1, "e"))
 
 
 def test_files_that_are_no_products(site):
@@ -158,5 +158,5 @@ class _Body:
 def test_answers_that_do_not_tell_the_size(span, size):
     response = {"Body": _Body(), "ContentLength": 5, "ContentRange": span, "ETag": 'W/"x"'}
     answer = asyncio.run(S3Store({})._answer(response, "bucket/file", 5, 10))
-    assert (answer.data, answer.start, answer.version) == (b"abcde", 5, Version(size, "x"))
+    assert (answer.data, answer.start, answer.version) == (b"abcde", 5, ObjectVersion(size, "x"))
     assert response["Body"].closed

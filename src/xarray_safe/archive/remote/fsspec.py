@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.store import (
     WHOLE,
-    Answer,
-    OfProcess,
+    ObjectVersion,
     RangeReader,
-    TryAgain,
-    Version,
+    RangeResponse,
+    TransientError,
     bad_option,
-    passes,
+    is_transient,
     too_large,
 )
 from xarray_safe.errors import (
@@ -27,6 +27,7 @@ from xarray_safe.errors import (
     UnsupportedProductError,
 )
 from xarray_safe.net.urls import describe_error, is_web, join_url, redact_url
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ class FsspecStore:
 
     def __init__(self, url: str, options: Mapping[str, Any], fs: Any = None) -> None:
         self._url, self._options, self._given = url, dict(options), fs
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._url, self._options), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the description."""
@@ -58,15 +59,13 @@ class FsspecStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start afresh."""
         self.__dict__.update(state)
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._url, self._options), connected=True)
 
     def file_system(self) -> Any:
         """Give this process's file system."""
         if self._given is not None:
             return self._given
-        import fsspec
-
-        return self._fs.get(lambda: fsspec.core.url_to_fs(self._url, **self._options)[0])
+        return self._fs()
 
     def path(self) -> str:
         """Give the path that the URL means in the file system.
@@ -89,7 +88,7 @@ class FsspecStore:
             raise InvalidArgumentError(f"{label} cannot be opened: {describe_error(error)}") from None
         except Exception as error:
             failure = _failure(error, label)
-            if isinstance(failure, TryAgain):
+            if isinstance(failure, TransientError):
                 raise RemoteFailedError(
                     f"{label} cannot be reached ({failure.what}); check the network, or try later"
                 ) from None
@@ -109,7 +108,7 @@ class FsspecStore:
         protocol = self._url.partition("://")[0].rpartition("::")[2]
         return redact_url(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
 
-    async def find(self, path: str) -> dict[str, Version] | None:
+    async def list_files(self, path: str) -> dict[str, ObjectVersion] | None:
         """Names, sizes and versions of the files of a product; of another folder only what lies directly in it."""
         start = len(path.rstrip("/"))
         top: list[dict[str, Any]] = await self._call("ls", path, detail=True)
@@ -120,7 +119,7 @@ class FsspecStore:
             check_count(len(names), self.label(path))
         return {name: _version(about) for name, about in names.items()}
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
         """Ask for a range; see `Store.get`."""
         if start < 0:
             version = _version(await self._call("info", path))
@@ -143,8 +142,8 @@ class FsspecStore:
                     f"{self.label(path)}: {len(data)} bytes come where {end - start} were asked for"
                 )
         if len(data) < (version.size or 0) - start and stop is None:
-            raise TryAgain(f"the answer breaks off after {len(data)} bytes")
-        return Answer(bytes(data), start, version)
+            raise TransientError(f"the answer breaks off after {len(data)} bytes")
+        return RangeResponse(bytes(data), start, version)
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:
@@ -156,6 +155,12 @@ class FsspecStore:
             raise
         except Exception as error:
             raise _failure(error, self.label(path)) from None
+
+
+def _file_system(url: str, options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    return fsspec.core.url_to_fs(url, **options)[0]
 
 
 def _is_async(fs: Any) -> bool:
@@ -177,18 +182,18 @@ def _failure(error: Exception, label: str) -> Exception:
     if isinstance(error, TypeError) and "keyword argument" in str(error):
         return bad_option(label, error)
     return (
-        TryAgain(describe_error(error))
-        if passes(error)
+        TransientError(describe_error(error))
+        if is_transient(error)
         else RemoteFailedError(f"{label} could not be read ({describe_error(error)})")
     )
 
 
-def _version(about: Mapping[str, Any]) -> Version:
+def _version(about: Mapping[str, Any]) -> ObjectVersion:
     """Give the version that a file system's description of a file tells."""
     keys = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created")
     tag = next((about[key] for key in keys if about.get(key)), "")
     size = about.get("size")
-    return Version(None if size is None else int(size), str(tag))
+    return ObjectVersion(None if size is None else int(size), str(tag))
 
 
 class RangesStore:
@@ -213,11 +218,11 @@ class RangesStore:
         name = str(self._ranges.url)
         return redact_url(name) if "://" in name else name
 
-    async def find(self, path: str) -> None:
+    async def list_files(self, path: str) -> None:
         """Nothing: it is one file."""
         return
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
         """Ask for a range; see `Store.get`."""
         try:
             size = operator.index(self._ranges.size)
@@ -227,7 +232,7 @@ class RangesStore:
             ) from None
         start = max(0, size + start) if start < 0 else start
         data = await asyncio.to_thread(self._read, start, max(start, size if stop is None else min(stop, size)))
-        return Answer(data, start, Version(size, str(getattr(self._ranges, "version", ""))))
+        return RangeResponse(data, start, ObjectVersion(size, str(getattr(self._ranges, "version", ""))))
 
     def _read(self, start: int, stop: int) -> bytes:
         label = self.label("")
@@ -236,8 +241,8 @@ class RangesStore:
         except SafeError:
             raise
         except Exception as error:
-            if passes(error):
-                raise TryAgain(describe_error(error)) from None
+            if is_transient(error):
+                raise TransientError(describe_error(error)) from None
             raise RemoteFailedError(f"{label} could not be read ({describe_error(error)})") from error
         try:
             data = bytes(memoryview(found))  # type: ignore[arg-type]

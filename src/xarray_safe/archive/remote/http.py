@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from http.cookies import CookieError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from xarray_safe.archive.remote.auth import Credentials
 from xarray_safe.archive.remote.store import (
-    PASSING,
+    TRANSIENT_STATUS,
     WHOLE,
-    Answer,
-    OfProcess,
-    TryAgain,
-    Version,
+    ObjectVersion,
+    RangeResponse,
+    TransientError,
     bad_option,
     too_large,
 )
@@ -29,6 +29,7 @@ from xarray_safe.errors import (
 )
 from xarray_safe.net.retry import remote_policy, retry_after
 from xarray_safe.net.urls import describe_error, join_url, redact_url, web_parts
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,7 @@ class HttpStore:
     def _start(self) -> None:
         self._credentials = Credentials(self._home, self._options)
         self._moved: dict[str, str] = {}
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._credentials.others), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle hosts and options, which may hold credentials: others need them, too."""
@@ -96,11 +97,11 @@ class HttpStore:
         """URL without user and query."""
         return redact_url(path)
 
-    async def find(self, path: str) -> None:
+    async def list_files(self, path: str) -> None:
         """Nothing: web servers do not list."""
         return
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
         """Ask for a range; see `Store.get`."""
         import aiohttp
 
@@ -126,7 +127,7 @@ class HttpStore:
                     return await self._answer(response, path, start, stop)
                 finally:
                     response.release() if response.content.at_eof() else response.close()
-        except (SafeError, TryAgain):
+        except (SafeError, TransientError):
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error, path) from None
@@ -144,7 +145,7 @@ class HttpStore:
                 f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
                 "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
             )
-        return TryAgain(describe_error(error))
+        return TransientError(describe_error(error))
 
     async def _follow(
         self, path: str, asked: str, headers: Mapping[str, str], token: str | None
@@ -201,17 +202,8 @@ class HttpStore:
 
     async def _session(self) -> Any:
         """Return this process's file system of fsspec, and its session."""
-        fs = self._fs.get(self._file_system)
+        fs = self._fs()
         return fs, await fs.set_session()
-
-    def _file_system(self) -> Any:
-        import aiohttp
-        import fsspec
-
-        others = self._credentials.others
-        # What a server would have us keep is nothing that ranges need, and nothing that another process has.
-        client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
-        return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
 
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
         """Turn a status that is not one of success into what it means."""
@@ -233,12 +225,12 @@ class HttpStore:
             raise CorruptFileError(
                 f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
             )
-        if status in PASSING:
-            raise TryAgain(f"status {status}", after=retry_after(response.headers), busy=status == 429)
+        if status in TRANSIENT_STATUS:
+            raise TransientError(f"status {status}", after=retry_after(response.headers), busy=status == 429)
         if status not in (200, 206):
             raise RemoteFailedError(f"{label}: the server answers with status {status}, which makes no sense here")
 
-    async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> Answer:
+    async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> RangeResponse:
         """Read what was asked for, and not more."""
         headers, label = response.headers, self.label(path)
         tag = headers.get("ETag") or headers.get("Last-Modified") or ""
@@ -250,7 +242,7 @@ class HttpStore:
             first, end = int(found[1]), int(found[2]) + 1
             size = None if found[3] == "*" else int(found[3])
             _check_span(label, (first, end), size, start, stop)
-            return Answer(await _read(response, end - first, end - first), first, Version(size, tag))
+            return RangeResponse(await _read(response, end - first, end - first), first, ObjectVersion(size, tag))
         if response.status == 206:
             raise RemoteFailedError(f"{label}: the server answers with a range, but does not say which")
         whole = start == 0 and stop is None
@@ -267,7 +259,7 @@ class HttpStore:
             raise too_large(label)
         self._check_page(data, path)
         begin = max(0, start + len(data)) if start < 0 else start
-        return Answer(data[begin:stop], begin, Version(len(data), tag))
+        return RangeResponse(data[begin:stop], begin, ObjectVersion(len(data), tag))
 
     def _check_page(self, data: bytes, path: str) -> None:
         """See that an answer is no web page, where none was asked for."""
@@ -276,6 +268,15 @@ class HttpStore:
                 f"{self.label(path)}: the server answers with a web page, perhaps one to log in, in place of the file; "
                 "give (fresh) credentials in storage_options, or another URL"
             )
+
+
+def _file_system(options: Mapping[str, Any]) -> Any:
+    import aiohttp
+    import fsspec
+
+    # Ranges need no cookies from the server, and other processes would not have them.
+    client = {"cookie_jar": aiohttp.DummyCookieJar(), **options["client_kwargs"]}
+    return fsspec.filesystem("http", **{**options, "skip_instance_cache": True, "client_kwargs": client})
 
 
 def _check_span(label: str, span: tuple[int, int], size: int | None, start: int, stop: int | None) -> None:
@@ -310,5 +311,5 @@ async def _read(response: aiohttp.ClientResponse, length: int | None, most: int)
         if size > most:
             break
     if length is not None and size != length:
-        raise TryAgain(f"the answer breaks off after {size} of {length} bytes")
+        raise TransientError(f"the answer breaks off after {size} of {length} bytes")
     return b"".join(pieces)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.archive.remote.store import (
-    PASSING,
+    TRANSIENT_STATUS,
     WHOLE,
-    Answer,
-    OfProcess,
-    TryAgain,
-    Version,
+    ObjectVersion,
+    RangeResponse,
+    TransientError,
     bad_option,
-    passes,
+    is_transient,
     too_large,
 )
 from xarray_safe.errors import (
@@ -34,11 +33,12 @@ from xarray_safe.errors import (
 )
 from xarray_safe.net.retry import remote_policy, retry_after
 from xarray_safe.net.urls import describe_error
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PASSING_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
 _DENIED = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
 
 
@@ -58,7 +58,7 @@ class S3Store:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
-        self._fs = OfProcess()
+        self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the options, which may hold keys: others need them, too."""
@@ -67,7 +67,7 @@ class S3Store:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Start afresh."""
         self.__dict__.update(state)
-        self._fs = OfProcess()
+        self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
     @property
     def host(self) -> str:
@@ -82,7 +82,7 @@ class S3Store:
         """URL of a path; these hold no secrets."""
         return f"s3://{path}"
 
-    async def find(self, path: str) -> dict[str, Version]:
+    async def list_files(self, path: str) -> dict[str, ObjectVersion]:
         """Names, sizes and ETags of the files of a product: two requests, and one for each further 1000 of them.
 
         Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
@@ -99,9 +99,9 @@ class S3Store:
         except Exception as error:
             raise self._failure(error, path) from None
 
-    async def _below(self, list_objects: Operation, bucket: str, prefix: str) -> dict[str, Version]:
+    async def _below(self, list_objects: Operation, bucket: str, prefix: str) -> dict[str, ObjectVersion]:
         """List all files, page by page."""
-        found: dict[str, Version] = {}
+        found: dict[str, ObjectVersion] = {}
         more: dict[str, str] = {}
         while True:
             page = await list_objects(Bucket=bucket, Prefix=prefix, **more)
@@ -111,7 +111,7 @@ class S3Store:
                 return found
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
         """Ask for a range; see `Store.get`."""
         get_object, bucket, key = await self._operation("GetObject", path)
         if not bucket or not key:
@@ -121,14 +121,14 @@ class S3Store:
             limit = {} if start == 0 and stop is None else {"Range": asked}
             response = await get_object(Bucket=bucket, Key=key, **limit)
             return await self._answer(response, path, start, stop)
-        except (SafeError, TryAgain):
+        except (SafeError, TransientError):
             raise
         except Exception as error:
             if start < 0 and _status(error) == 416:  # some stores mean by that that the file has fewer bytes
                 return await self.get(path, 0, None)
             raise self._failure(error, path) from None
 
-    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> Answer:
+    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> RangeResponse:
         """Read what was asked for, and not more."""
         body, length, span = response["Body"], int(response["ContentLength"]), str(response.get("ContentRange") or "")
         tag = _tag(response) or str(response.get("LastModified") or "")
@@ -151,8 +151,8 @@ class S3Store:
         finally:
             body.close()
         if len(data) != length:
-            raise TryAgain(f"the answer breaks off after {len(data)} of {length} bytes")
-        return Answer(data, first, Version(size, tag))
+            raise TransientError(f"the answer breaks off after {len(data)} of {length} bytes")
+        return RangeResponse(data, first, ObjectVersion(size, tag))
 
     def _failure(self, error: Exception, path: str) -> Exception:
         """Turn an error of s3fs, botocore or aiohttp into what it means."""
@@ -173,12 +173,12 @@ class S3Store:
             return CorruptFileError(
                 f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
             )
-        if status in PASSING or code in _PASSING_CODES:
+        if status in TRANSIENT_STATUS or code in _TRANSIENT_CODES:
             after = retry_after(about.get("HTTPHeaders") or {})
             said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
-            return TryAgain(f"status {said}", after=after, busy=status == 429)
+            return TransientError(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
-            return TryAgain(describe_error(error))
+            return TransientError(describe_error(error))
         return RemoteFailedError(
             f"{label} could not be read ({describe_error(error)}); check endpoint_url and the storage options"
         )
@@ -186,7 +186,7 @@ class S3Store:
     def _refused(self, error: Exception, path: str) -> Exception:
         """Turn an error on making a session into what it means: as a rule, options that do not go together."""
         if _of_network(error):
-            return TryAgain(describe_error(error))
+            return TransientError(describe_error(error))
         if "endpoint" in str(error).lower():
             return InvalidArgumentError(
                 f"{self.label(path)}: {describe_error(error)}; endpoint_url is a URL, with https:// in front"
@@ -206,7 +206,7 @@ class S3Store:
             What it is for.
         """
         try:
-            fs = self._fs.get(lambda: _file_system(self._options))
+            fs = self._fs()
             await fs.set_session()
             bucket, key, _ = fs.split_path(path)
             client = await fs.get_s3(bucket)
@@ -237,10 +237,10 @@ def _allow_tenants(client: Any) -> None:
     client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
 
 
-def _names(page: Mapping[str, Any], prefix: str) -> dict[str, Version]:
+def _names(page: Mapping[str, Any], prefix: str) -> dict[str, ObjectVersion]:
     """Give what a page of a list has below a prefix; folders end in a slash."""
-    files = {about["Key"]: Version(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
-    folders = {about["Prefix"]: Version(None, "") for about in page.get("CommonPrefixes") or ()}
+    files = {about["Key"]: ObjectVersion(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
+    folders = {about["Prefix"]: ObjectVersion(None, "") for about in page.get("CommonPrefixes") or ()}
     marks = {name for name in files if name.endswith("/")}  # what some clients leave for empty folders
     return {name[len(prefix) :]: version for name, version in (files | folders).items() if name not in marks}
 
@@ -266,4 +266,4 @@ def _of_network(error: BaseException) -> bool:
     text = str(error).upper().replace(" ", "_")
     if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
         return False
-    return passes(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}
+    return is_transient(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}

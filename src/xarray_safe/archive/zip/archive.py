@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import product_folders
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, check_sizes, read_manifest
 from xarray_safe.archive.zip import inflate
 from xarray_safe.archive.zip.central_directory import (
     AGAIN,
@@ -91,7 +91,7 @@ class ZipArchive(Archive):
             manifest = self._prefetched.get((MANIFEST, 0, None))
             if manifest is not None:  # of remote zips only: users may have changed local ones on purpose
                 sizes = {name: member.size for name, member in self._members[1].items()}
-                agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
+                check_sizes(read_manifest(manifest, self.url), sizes, self.url, "the zip")
             yield
 
     @property

@@ -102,7 +102,7 @@ class DeferredImage:
         if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFileError(
                 f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples instead of "
-                f"{' x '.join(map(str, self.shape))}. Fetch the product again."
+                f"{' x '.join(map(str, self.shape))}. Download the product again."
             )
         return np.asarray(image[key])
 
