@@ -78,7 +78,7 @@ def test_a_mistaken_folder_of_any_file_system(monkeypatch):
 def test_a_bucket_is_no_product(site):
     with pytest.raises(NotASafeError, match="s3://eodata has no manifest"):
         open_archive("s3://eodata", site.s3_options)
-    with pytest.raises(InvalidArgumentError, match="names no bucket"):
+    with pytest.raises(InvalidArgumentError, match="has no bucket"):
         open_archive("s3://", site.s3_options)
 
 
@@ -112,12 +112,12 @@ def test_files_that_are_no_products(site):
 
 def test_nothing_large_is_read_whole(site, monkeypatch):
     monkeypatch.setattr(remote_s3, "WHOLE", 1000)
-    with pytest.raises(UnsupportedProductError, match=r"manifest\.safe has \d+ bytes.*is not moved in silence"):
+    with pytest.raises(UnsupportedProductError, match=r"manifest\.safe has \d+ bytes.*is not downloaded unasked"):
         open_archive(site.url("s3 folder")[0], site.s3_options)
 
 
 def test_options_that_nobody_knows(site):
-    with pytest.raises(InvalidArgumentError, match="the storage option 'nonopt' has no meaning there"):
+    with pytest.raises(InvalidArgumentError, match="the storage option 'nonopt' is not known there"):
         open_archive(site.url("s3 folder")[0], {**site.s3_options, "nonopt": 1})
 
 

@@ -51,7 +51,7 @@ class RemoteFile:
 
     @classmethod
     def probe(cls, place: RemoteLocation) -> tuple[RemoteFile, RemoteFile]:
-        """Ask for the end of the file: one request, which also shows size and version.
+        """Ask for the end of the file: one request, which also returns size and version.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Remote folders: a product in an object store, on a web server, or wherever fsspec reaches."""
+"""Remote folders: a product in an object store, on a web server, or in any file system of fsspec."""
 
 from __future__ import annotations
 

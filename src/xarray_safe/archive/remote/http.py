@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 _REDIRECTS = 5
 _SMALL = 1 << 20
-"""What is taken whole where a server does not give ranges."""
+"""Maximum bytes of a file that is read whole if a server does not support ranges."""
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?>(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*)<(?:!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL
 )
-"""How a web page begins, be there comments before it."""
+"""Beginning of a web page, possibly after comments."""
 _HEAD = 4096
-"""Bytes in which that is looked for."""
+"""Bytes in which it is searched for."""
 
 
 class HttpStore:
@@ -54,12 +54,12 @@ class HttpStore:
     Parameters
     ----------
     url
-        Of what is to be read.
+        Of what is read.
     options
         As for fsspec's HTTP file system (``headers``, ``client_kwargs``, ``ssl``, …), and two of our own: ``token``,
-        a bearer token, or a function that gives one (called with the one that was refused, or None); and
-        ``trusted_hosts``, further hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
-        names, or their ends with a dot in front.
+        a bearer token, or a function that returns one (called with the one that was refused, or None); and
+        ``trusted_hosts``, more hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
+        names, or their ends with a leading dot.
     home
         URL whose host the credentials are for; by default, that of `url`.
 
@@ -81,11 +81,11 @@ class HttpStore:
         self._fs = PerProcess(partial(_file_system, self._credentials.others), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle hosts and options, which may hold credentials: others need them, too."""
+        """Pickle hosts and options, which may hold credentials: other processes need them, too."""
         return {"host": self.host, "_options": self._options, "_home": self._home}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start afresh."""
+        """Restore the description."""
         self.__dict__.update(state)
         self._start()
 
@@ -98,11 +98,11 @@ class HttpStore:
         return redact_url(path)
 
     async def list_files(self, path: str) -> None:
-        """Nothing: web servers do not list."""
+        """Return None: web servers do not list."""
         return
 
     async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
-        """Ask for a range; see `Store.get`."""
+        """Request a range; see `Store.get`."""
         import aiohttp
 
         whole = start == 0 and stop is None
@@ -117,7 +117,7 @@ class HttpStore:
                 response, url = await self._follow(path, asked, headers, token)
                 try:
                     if response.status in (401, 403, 404, 410) and asked != path:
-                        self._moved.pop(path, None)  # where it led may have been good for some time only
+                        self._moved.pop(path, None)  # the target of the redirect may have expired
                         continue
                     if response.status == 401 and renewed is False and self._credentials.is_trusted(url):
                         renewed = await self._credentials.token.renew(turn)
@@ -133,29 +133,29 @@ class HttpStore:
             raise self._failure(error, path) from None
 
     def _failure(self, error: Exception, path: str) -> Exception:
-        """Turn an error of aiohttp or the network into what it means."""
+        """Return the error that one of aiohttp or the network stands for."""
         import aiohttp
 
         label = self.label(path)
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-            return InvalidArgumentError(f"{label} is no URL to ask ({type(error).__name__})")
+            return InvalidArgumentError(f"{label} is not a valid URL ({type(error).__name__})")
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
-            said = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
+            reason = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
             return RemoteFailedError(
-                f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
-                "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
+                f"{label}: the server's certificate is not trusted ({reason}); if it should be, give the storage "
+                "option ssl (an ssl.SSLContext that knows the issuer; False trusts any), or set SSL_CERT_FILE"
             )
         return TransientError(describe_error(error))
 
     async def _follow(
         self, path: str, asked: str, headers: Mapping[str, str], token: str | None
     ) -> tuple[aiohttp.ClientResponse, str]:
-        """Send a request and go where redirects lead; credentials come along to those that may know them only.
+        """Send a request and follow redirects; only trusted hosts get the credentials.
 
         Returns
         -------
         response, url
-            The latter is where it comes from.
+            The latter is where the response comes from.
         """
         url = asked
         for _ in range(_REDIRECTS + 1):
@@ -181,7 +181,7 @@ class HttpStore:
         Raises
         ------
         InvalidArgumentError
-            aiohttp does not take the options.
+            aiohttp rejects the options.
         """
         import aiohttp
 
@@ -206,18 +206,18 @@ class HttpStore:
         return fs, await fs.set_session()
 
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
-        """Turn a status that is not one of success into what it means."""
+        """Raise the error that an HTTP status stands for."""
         status, label = response.status, self.label(path)
         if status in (401, 403, 407) and self._credentials.withholds_from(url):
             host = urlsplit(url).hostname
             raise AccessDeniedError(
-                f"{label}: {host} refuses (status {status}): it got no credentials, for they were given for another "
+                f"{label}: {host} refuses (status {status}): it got no credentials, because they are for another "
                 f"host; if it may have them, open it again with {host!r} in the storage option trusted_hosts"
             )
         if status in (401, 403, 407):
             raise AccessDeniedError(
                 f"{label}: the server refuses (status {status}): credentials are missing, wrong or have expired; give "
-                "fresh ones in storage_options and open it again (object stores say so, too, of what is not there)"
+                "fresh ones in storage_options and open it again (object stores answer so for missing files, too)"
             )
         if status in (404, 410):
             raise MissingFileError(f"{label} is not there (status {status})")
@@ -228,15 +228,15 @@ class HttpStore:
         if status in TRANSIENT_STATUS:
             raise TransientError(f"status {status}", after=retry_after(response.headers), busy=status == 429)
         if status not in (200, 206):
-            raise RemoteFailedError(f"{label}: the server answers with status {status}, which makes no sense here")
+            raise RemoteFailedError(f"{label}: the server answers with the unexpected status {status}")
 
     async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> RangeResponse:
-        """Read what was asked for, and not more."""
+        """Read what was requested, and not more."""
         headers, label = response.headers, self.label(path)
         tag = headers.get("ETag") or headers.get("Last-Modified") or ""
         length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
         if headers.get("Content-Encoding", "identity") != "identity":
-            raise UnsupportedProductError(f"{label}: the server packs what it sends; that leaves no ranges to read")
+            raise UnsupportedProductError(f"{label}: the server compresses responses, so ranges cannot be read")
         found = _SPAN.fullmatch(headers.get("Content-Range", ""))
         if found:
             first, end = int(found[1]), int(found[2]) + 1
@@ -251,8 +251,8 @@ class HttpStore:
         if not whole and (length is None or length > _SMALL):
             self._check_page(await response.content.read(_HEAD), path)
             raise UnsupportedProductError(
-                f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
-                "not moved in silence; download the product (xarray_safe.access) and open the copy"
+                f"{label}: the server does not support ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
+                "not downloaded unasked; download the product (xarray_safe.access) and open the copy"
             )
         data = await _read(response, length, WHOLE)
         if len(data) > WHOLE:
@@ -262,10 +262,10 @@ class HttpStore:
         return RangeResponse(data[begin:stop], begin, ObjectVersion(len(data), tag))
 
     def _check_page(self, data: bytes, path: str) -> None:
-        """See that an answer is no web page, where none was asked for."""
+        """Raise an error if a response is a web page and none was requested."""
         if _PAGE.match(data[:_HEAD]) and not urlsplit(path).path.lower().endswith((".html", ".htm")):
             raise AccessDeniedError(
-                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, in place of the file; "
+                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, instead of the file; "
                 "give (fresh) credentials in storage_options, or another URL"
             )
 
@@ -280,30 +280,30 @@ def _file_system(options: Mapping[str, Any]) -> Any:
 
 
 def _check_span(label: str, span: tuple[int, int], size: int | None, start: int, stop: int | None) -> None:
-    """Compare the range that a server gives with the one it was asked for.
+    """Compare the range that a server returns with the requested one.
 
     Raises
     ------
     RemoteFailedError
-        It is another one.
+        It is another range.
     UnsupportedProductError
-        It is a part of it, or far too much.
+        It is a part of the requested range, or far larger.
     """
     first, end = span
     other = first != start if start >= 0 else end != (size or end) or end - first > -start
     if other or end <= first or (stop is not None and end > stop):
-        raise RemoteFailedError(f"{label}: the server answers with other bytes than it was asked for")
+        raise RemoteFailedError(f"{label}: the server returns other bytes than requested")
     if stop is None and end - first > WHOLE:
         raise too_large(label, size)
     if stop is not None and size is not None and end < min(stop, size):
         raise UnsupportedProductError(
-            f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
+            f"{label}: the server returns {end - first} bytes of {min(stop, size) - start} requested; with "
             "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
         )
 
 
 async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:
-    """Read a body of known length; the server's word on it is not trusted."""
+    """Read a body; the length that the server states is checked."""
     pieces, size = [], 0
     async for piece in response.content.iter_any():
         pieces.append(piece)
@@ -311,5 +311,5 @@ async def _read(response: aiohttp.ClientResponse, length: int | None, most: int)
         if size > most:
             break
     if length is not None and size != length:
-        raise TransientError(f"the answer breaks off after {size} of {length} bytes")
+        raise TransientError(f"the response ends after {size} of {length} bytes")
     return b"".join(pieces)

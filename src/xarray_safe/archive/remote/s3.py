@@ -61,11 +61,11 @@ class S3Store:
         self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the options, which may hold keys: others need them, too."""
+        """Pickle the options, which may hold keys: other processes need them, too."""
         return {"_options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start afresh."""
+        """Restore the description."""
         self.__dict__.update(state)
         self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
@@ -83,13 +83,13 @@ class S3Store:
         return f"s3://{path}"
 
     async def list_files(self, path: str) -> dict[str, ObjectVersion]:
-        """Names, sizes and ETags of the files of a product: two requests, and one for each further 1000 of them.
+        """Return names, sizes and ETags of the files of a product: two requests, and one for each further 1000 files.
 
-        Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
+        Of a folder that is not a product, only the first 1000 entries directly in it; names of folders end with a slash.
         """
         list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
-            raise InvalidArgumentError(f"{self.label(path)} names no bucket; give s3://bucket/…/X.SAFE")
+            raise InvalidArgumentError(f"{self.label(path)} has no bucket; give s3://bucket/…/X.SAFE")
         prefix = f"{key.rstrip('/')}/" if key else ""
         try:
             top = _names(await list_objects(Bucket=bucket, Prefix=prefix, Delimiter="/"), prefix)
@@ -112,7 +112,7 @@ class S3Store:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
-        """Ask for a range; see `Store.get`."""
+        """Request a range; see `Store.get`."""
         get_object, bucket, key = await self._operation("GetObject", path)
         if not bucket or not key:
             raise MissingFileError(f"{self.label(path)} is not a file")
@@ -124,7 +124,7 @@ class S3Store:
         except (SafeError, TransientError):
             raise
         except Exception as error:
-            if start < 0 and _status(error) == 416:  # some stores mean by that that the file has fewer bytes
+            if start < 0 and _status(error) == 416:  # some stores answer so if the file has fewer bytes
                 return await self.get(path, 0, None)
             raise self._failure(error, path) from None
 
@@ -143,7 +143,7 @@ class S3Store:
             else:
                 raise UnsupportedProductError(
                     f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) "
-                    "is not moved in silence; download the product (xarray_safe.access) and open the copy"
+                    "is not downloaded unasked; download the product (xarray_safe.access) and open the copy"
                 )
             if start >= 0 and first != start:
                 raise RemoteFailedError(f"{self.label(path)}: the store answers with other bytes than it was asked for")
@@ -151,21 +151,21 @@ class S3Store:
         finally:
             body.close()
         if len(data) != length:
-            raise TransientError(f"the answer breaks off after {len(data)} of {length} bytes")
+            raise TransientError(f"the response ends after {len(data)} of {length} bytes")
         return RangeResponse(data, first, ObjectVersion(size, tag))
 
     def _failure(self, error: Exception, path: str) -> Exception:
-        """Turn an error of s3fs, botocore or aiohttp into what it means."""
+        """Return the error that one of s3fs, botocore or aiohttp stands for."""
         label, cause = self.label(path), _response(error)
         about, status = cause.get("ResponseMetadata", {}), _status(error)
         code = str(cause.get("Error", {}).get("Code", ""))
         denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
         if denied or "Credentials" in describe_error(error):
-            said = code or status or type(error).__name__
+            reason = code or status or type(error).__name__
             return AccessDeniedError(
-                f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
-                "in storage_options (anon=True for public data) and open it again. Stores that do not let us list say "
-                "so, too, of what is not there"
+                f"{label}: the store refuses ({reason}): credentials are missing, wrong or have expired; give fresh "
+                "ones in storage_options (anon=True for public data) and open it again. Some stores answer so, too, if "
+                "a file does not exist"
             )
         if status == 404 or isinstance(error, FileNotFoundError):
             return MissingFileError(f"{label} is not there ({code or 'status 404'})")
@@ -184,7 +184,7 @@ class S3Store:
         )
 
     def _refused(self, error: Exception, path: str) -> Exception:
-        """Turn an error on making a session into what it means: as a rule, options that do not go together."""
+        """Return the error that one on creating a session stands for: usually, options that are not compatible."""
         if _of_network(error):
             return TransientError(describe_error(error))
         if "endpoint" in str(error).lower():
@@ -238,7 +238,7 @@ def _allow_tenants(client: Any) -> None:
 
 
 def _names(page: Mapping[str, Any], prefix: str) -> dict[str, ObjectVersion]:
-    """Give what a page of a list has below a prefix; folders end in a slash."""
+    """Return what a page of a list has below a prefix; names of folders end with a slash."""
     files = {about["Key"]: ObjectVersion(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
     folders = {about["Prefix"]: ObjectVersion(None, "") for about in page.get("CommonPrefixes") or ()}
     marks = {name for name in files if name.endswith("/")}  # what some clients leave for empty folders
@@ -246,12 +246,12 @@ def _names(page: Mapping[str, Any], prefix: str) -> dict[str, ObjectVersion]:
 
 
 def _tag(about: Mapping[str, Any]) -> str:
-    """Give an ETag; in lists some stores leave out its quotes."""
+    """Return an ETag without quotes, which some stores omit in lists."""
     return str(about.get("ETag") or "").removeprefix("W/").strip('"')
 
 
 def _response(error: BaseException) -> dict[str, Any]:
-    """Give what a store said with an error."""
+    """Return the store's response to which an error belongs."""
     found = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     return found if isinstance(found, dict) else {}
 
@@ -262,7 +262,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _of_network(error: BaseException) -> bool:
-    """Whether an error without an answer is the network's, and may pass."""
+    """Return True if an error without a response is one of the network, after which another attempt may succeed."""
     text = str(error).upper().replace(" ", "_")
     if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
         return False

@@ -150,8 +150,8 @@ def is_transient(error: BaseException) -> bool:
 def too_large(label: str, size: int | None = None) -> UnsupportedProductError:
     """Return the error for a file larger than `WHOLE`, with its size if known."""
     return UnsupportedProductError(
-        f"{label} has {size or 'too many'} bytes: no file that must be read whole has more than {WHOLE}. It is "
-        "something else and is not downloaded; check the URL (that of a zip should end in .zip)"
+        f"{label} has {size or 'too many'} bytes: no file that must be read whole has more than {WHOLE}. It "
+        "is something else and is not downloaded unasked; check the URL (that of a zip should end in .zip)"
     )
 
 

@@ -49,7 +49,7 @@ class Found:
     faults: list[str] = field(default_factory=list)
 
     def explain(self, context: Context) -> str:
-        """Say why variables are absent."""
+        """Return why variables are absent."""
         listed = "; ".join(dict.fromkeys(self.faults))
         return f"{listed or 'The archive lacks their files'}. Download the product again if you need them."
 

@@ -57,7 +57,7 @@ class Jp2:
                     )
             except CorruptFileError:
                 image = None
-                context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
+                context.unreadable(name)  # a damaged image does not make the product unreadable; reading it raises
         if image is None:
             rows, columns = size(context, self.resolution)
             kind = "uint16" if self.dtype == "uint16" else "uint8"
