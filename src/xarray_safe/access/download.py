@@ -14,8 +14,7 @@ from filelock import FileLock, Timeout
 
 from xarray_safe.access.errors import AccessError, DiskFullError
 from xarray_safe.access.transfer import Transfer
-from xarray_safe.archive import open_archive
-from xarray_safe.archive import verify as manifest
+from xarray_safe.archive import open_archive, verify
 from xarray_safe.errors import CorruptFileError, SafeError
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
     from xarray_safe.access.transfer import SendRequest
+    from xarray_safe.archive.manifest import ManifestEntry
 
 _SHOWN = 5
 """Damaged files that an error names."""
@@ -163,7 +163,7 @@ def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
     if method is None:
         if info.size is not None and size != info.size:
             raise CorruptFileError(
-                f"{info.name}: {size} bytes came, the catalogue says {info.size}. They are deleted; get it again."
+                f"{info.name}: {size} bytes came, the catalogue says {info.size}. They are deleted; download it again."
             )
         return
     hasher = blake3.blake3() if method == "BLAKE3" else hashlib.md5(usedforsecurity=False)
@@ -173,14 +173,14 @@ def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
     if hasher.hexdigest() != info.checksums[method]:
         raise CorruptFileError(
             f"{info.name}: what came ({size} bytes) has not the {method} that the catalogue gives.{_culprits(part)} "
-            "It is deleted; get it again."
+            "It is deleted; download it again."
         )
 
 
 def _culprits(part: Path) -> str:
     """Say which files in a damaged zip are."""
     try:
-        problems = manifest.check(part).problems
+        problems = verify.check(part).problems
     except (SafeError, OSError) as error:
         return f" {error}"
     return f" {_list(problems)}." if problems else " All files in it are as its manifest says: the zip's frame is."
@@ -191,16 +191,16 @@ def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
     with _bar(info, progress, None) as show:
         done = 0
 
-        def count(entry: manifest.Entry) -> None:
+        def count(entry: ManifestEntry) -> None:
             nonlocal done
             done += entry.size or 0
             show(done, None)
 
-        report = manifest.check(part, count)
+        report = verify.check(part, count)
     if report.problems:
         raise CorruptFileError(
             f"{info.name}: {len(report.problems)} of {report.files} files are not as the manifest says: "
-            f"{_list(report.problems)}. It is deleted; get it again."
+            f"{_list(report.problems)}. It is deleted; download it again."
         )
 
 

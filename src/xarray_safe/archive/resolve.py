@@ -86,7 +86,7 @@ def _resolve_local(text: str) -> Address:
                 f"{path} has neither manifest.safe nor product metadata (MTD_*.xml) in it; {_advice(path)}"
             )
         return Address("folder", path)
-    LocalFile.look(path)
+    LocalFile.probe(path)
     folder, last = os.path.split(path)
     if is_marker(last):
         return Address("folder", folder)
@@ -164,10 +164,10 @@ def _resolve_item(item: Mapping[str, Any], options: StoreOptions, home: str = ""
 def _fetch_item(url: str, options: StoreOptions) -> Mapping[str, Any]:
     """Read the JSON of a STAC item."""
     from xarray_safe.archive.remote.connect import connect
-    from xarray_safe.archive.remote.fetch import Fetcher, Versions
+    from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 
     location = connect(url, options.of_item(url))
-    answer = Fetcher(location.store, Versions()).one(location.path)
+    answer = Fetcher(location.store, VersionTracker()).one(location.path)
     return stac.parse_item(answer.data, location.url)
 
 

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
+from xarray_safe.products import TYPES
 from xarray_safe.products.layouts import HISTORY, converter_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from xarray import Variable
+
+    from xarray_safe.model.product import ConverterDefects
 
     T = TypeVar("T")
     Path = tuple[str, ...]
@@ -34,17 +37,13 @@ LEFT_OUT: Final = "the GeoZarr form leaves it out"
 MISSING: Final = "<missing>"
 """Shown in place of what one side lacks."""
 
-_BAND: Final = "/conditions/geometry/band"
-_DETECTOR: Final = "/conditions/geometry/detector"
 _OUTPUTS_OF_SAFE: Final = re.compile(r"S\d\d[A-Z]{3}\w+_etc")
 _NOTE_OF_SAFE: Final = "GRIB to CDM+CF as cfgrib does it"
-_NOTES: Final = {
-    f"/conditions/meteorology/{group}": re.compile(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)? GRIB to CDM\+CF via cfgrib-\S+/ecCodes-\S+ "
-        rf'with \{{"source": "[^"]*/{file}", "filter_by_keys": \{{\}}, "encode_cf": \[[^]]*\]\}}'
-    )
-    for group, file in (("cams", "AUX_CAMSFO"), ("ecmwf", "AUX_ECMWFT"))
-}
+_NOTE: Final = (
+    r"\d{{4}}-\d\d-\d\dT\d\d:\d\d(:\d\d)? GRIB to CDM\+CF via cfgrib-\S+/ecCodes-\S+ "
+    r'with \{{"source": "[^"]*/{}", "filter_by_keys": \{{\}}, "encode_cf": \[[^]]*\]\}}'
+)
+"""Pattern of cfgrib's note on a file."""
 _ADDED: Final = {
     "group": re.compile(r"^/measurements/reflectance/r\d+m$"),
     "variable": re.compile(r"/spatial_ref$|^/measurements/reflectance/r\d+m/b\d[\da]$"),
@@ -62,12 +61,13 @@ _DROPPED: Final = re.compile(r"^/(conditions|quality/probability)/.*@(dtype|fill
 class TruncatedLabels:
     """Labels that the converter truncated to one character: path of the variable, side, length on the other side.
 
-    Its `reason` covers what follows from that, not other changes of these variables.
+    `filled` labels also have a fill value. The `reason` covers what follows from the truncation, no other changes.
     """
 
     path: str
     on_left: bool
     whole: int
+    filled: bool = False
 
     def reason(self, kind: str, key: str, left: object, right: object) -> str:
         """Return why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
@@ -79,9 +79,9 @@ class TruncatedLabels:
             follows = types in ((f"<U{self.whole}", "<U1"), (f"<U{self.whole}", "object"))
         elif key == "dtype":
             follows = types == (f"<U{self.whole}", "<U1")
-        elif self.path == _DETECTOR and (kind, key) == ("attribute", "fill_value"):
+        elif self.filled and (kind, key) == ("attribute", "fill_value"):
             follows = types[0] == MISSING and type(theirs) is int and theirs == 0
-        elif self.path == _DETECTOR and (kind, key) == ("encoding", "_FillValue"):
+        elif self.filled and (kind, key) == ("encoding", "_FillValue"):
             follows = ours is None and isinstance(theirs, str) and not theirs
         else:
             follows = False
@@ -173,9 +173,15 @@ class ExpectedDifferences:
             return GEOZARR if patterns and patterns.search(path) else ""
         return LEFT_OUT if theirs == MISSING and kind == "attribute" and _DROPPED.search(path) else ""
 
+    @property
+    def _defects(self) -> list[ConverterDefects]:
+        """Defects of ESA's converter in this layout, of all product types."""
+        return [kind.defects[self.layout] for kind in TYPES if self.layout in kind.defects]
+
     def truncated_labels(self, path: str, left: Variable, right: Variable) -> TruncatedLabels | None:
         """Return the truncation if the labels of one side are the first characters of the other's; else None."""
-        if self.layout != "2.8" or path not in (_BAND, _DETECTOR) or left.shape != right.shape:
+        defects = [known for known in self._defects if path in known.truncated_labels]
+        if not defects or left.shape != right.shape:
             return None
         try:
             texts = [[str(label) for label in side.values.ravel()] for side in (left, right)]
@@ -184,7 +190,7 @@ class ExpectedDifferences:
         for on_left, ours, theirs in self._directions(*texts):
             whole = max(map(len, ours), default=0)
             if whole > 1 and theirs == [label[:1] for label in ours]:
-                return TruncatedLabels(path, on_left, whole)
+                return TruncatedLabels(path, on_left, whole, any(path in known.filled_labels for known in defects))
         return None
 
     def converter_steps(
@@ -228,9 +234,10 @@ class ExpectedDifferences:
 
     def cfgrib_note(self, path: str, key: str, left: object, right: object) -> str:
         """Return why a note of cfgrib is expected to differ; empty if it is not."""
-        shape = _NOTES.get(path)
-        if self.layout != "2.5" or shape is None or key != "history":
+        file = next((known.cfgrib_notes[path] for known in self._defects if path in known.cfgrib_notes), None)
+        if file is None or key != "history":
             return ""
+        shape = re.compile(_NOTE.format(re.escape(file)))
         for _, ours, theirs in self._directions(left, right):
             if shape.fullmatch(str(theirs)) and (ours == _NOTE_OF_SAFE or shape.fullmatch(str(ours))):
                 return WHEN

@@ -36,7 +36,7 @@ def layout_of(version: str) -> str:
     listed = ", ".join(map(repr, LAYOUTS))
     known = f"known are {listed}, with or without a patch version; {DEFAULT_LAYOUT!r} is the default"
     if found is None:
-        raise InvalidArgumentError(f"eopf_version={version!r} is no version; {known}.")
+        raise InvalidArgumentError(f"eopf_version={version!r} is not a version; {known}.")
     if found[1] not in LAYOUTS:
         raise InvalidArgumentError(f"eopf_version={version!r} is unknown; {known}.")
     return found[1]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, check_sizes, read_manifest
 from xarray_safe.archive.ranges import ByteRange, coalesce, split
-from xarray_safe.archive.remote.fetch import Versions
+from xarray_safe.archive.remote.fetch import VersionTracker
 from xarray_safe.archive.remote.http import HttpStore
-from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.remote.store import ObjectVersion
 from xarray_safe.archive.stac import Href, locate, parse_item, read_assets
 from xarray_safe.errors import CorruptFileError, NotASafeError
 from xarray_safe.net.retry import retry_after
@@ -107,10 +107,10 @@ def manifest(*files):
 def test_manifests():
     found = read_manifest(manifest(("./a/b.xml", 3, "AB"), ("c.jp2", 5, "cd"), ("c.jp2", 5, "cd")), "u")
     assert set(found) == {MANIFEST, "a/b.xml", "c.jp2"}
-    assert found["a/b.xml"] == (3, "md5 ab")
-    agree(found, {"c.jp2": 5, "other": 9}, "u", "the catalogue")
+    assert (found["a/b.xml"], found["a/b.xml"].version) == (("a/b.xml", 3, "ab", "MD5"), "md5 ab")
+    check_sizes(found, {"c.jp2": 5, "other": 9}, "u", "the catalogue")
     with pytest.raises(CorruptFileError, match=r"c.jp2 has 5 bytes by the manifest, 6 by the catalogue"):
-        agree(found, {"c.jp2": 6}, "u", "the catalogue")
+        check_sizes(found, {"c.jp2": 6}, "u", "the catalogue")
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_joined_and_cut_spans_hold_every_byte(spans, gap, piece):
 
 
 def test_versions():
-    versions = Versions({"a": Version(5, "")})
-    versions.check("a", "label", Version(5, "one"))
-    versions.check("a", "label", Version(None, "one"))
-    versions.check("a", "label", Version(5, ""))
+    versions = VersionTracker({"a": ObjectVersion(5, "")})
+    versions.check("a", "label", ObjectVersion(5, "one"))
+    versions.check("a", "label", ObjectVersion(None, "one"))
+    versions.check("a", "label", ObjectVersion(5, ""))
     with pytest.raises(CorruptFileError, match="label was replaced"):
-        versions.check("a", "label", Version(5, "two"))
+        versions.check("a", "label", ObjectVersion(5, "two"))
     with pytest.raises(CorruptFileError, match="label has 6 bytes, but had 5"):
-        versions.check("a", "label", Version(6, "one"))
+        versions.check("a", "label", ObjectVersion(6, "one"))

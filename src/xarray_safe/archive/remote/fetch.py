@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
-from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
+from xarray_safe.archive.remote.store import ObjectVersion, RangeResponse, Store, TransientError
 from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
 from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
 from xarray_safe.runtime import PerProcess, settings
@@ -28,12 +28,12 @@ _PIECE = 8 << 20
 
 
 @dataclass
-class Versions:
+class VersionTracker:
     """The versions of files when they were first read; any thread may use it."""
 
-    seen: dict[str, Version] = field(default_factory=dict)
+    seen: dict[str, ObjectVersion] = field(default_factory=dict)
 
-    def check(self, path: str, label: str, now: Version) -> None:
+    def check(self, path: str, label: str, now: ObjectVersion) -> None:
         """Compare a version with the first one.
 
         Raises
@@ -51,15 +51,17 @@ class Versions:
             )
         if before.tag and now.tag and before.tag != now.tag:
             raise CorruptFileError(f"{label} was replaced after it had been opened; open it again")
-        self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
+        self.seen[path] = ObjectVersion(before.size if now.size is None else now.size, before.tag or now.tag)
 
-    def expect(self, path: str, version: Version) -> None:
+    def expect(self, path: str, version: ObjectVersion) -> None:
         """Add what a list, or another process, knows of a file; what was seen here stays.
 
         So if both have seen different versions, the next answer is an error.
         """
-        before = self.seen.get(path, Version(None, ""))
-        self.seen[path] = Version(before.size if version.size is None else version.size, before.tag or version.tag)
+        before = self.seen.get(path, ObjectVersion(None, ""))
+        self.seen[path] = ObjectVersion(
+            before.size if version.size is None else version.size, before.tag or version.tag
+        )
 
 
 class Fetcher:
@@ -73,19 +75,19 @@ class Fetcher:
         Of the files, to compare.
     """
 
-    def __init__(self, store: Store, versions: Versions) -> None:
+    def __init__(self, store: Store, versions: VersionTracker) -> None:
         self.store = store
         self.versions = versions
 
-    def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
+    def one(self, path: str, start: int = 0, stop: int | None = None) -> RangeResponse:
         """Fetch one range and wait for it; see `Store.get`."""
         policy = remote_policy()
         return run(self._one(ByteRange(path, start, stop), policy), policy.deadline)
 
-    def find(self, path: str) -> Mapping[str, Version] | None:
-        """Return the versions of the files below a folder; see `Store.find`."""
+    def list_files(self, path: str) -> Mapping[str, ObjectVersion] | None:
+        """Return the versions of the files below a folder; see `Store.list_files`."""
         policy = remote_policy()
-        return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
+        return run(self._persist(path, lambda: self.store.list_files(path), policy), policy.deadline)
 
     def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.
@@ -110,7 +112,7 @@ class Fetcher:
         whole = (b"".join(got[piece] for piece in split(block, _PIECE)) for block in joined)
         return read_through(Blocks(zip(joined, whole, strict=True)), requests, lambda empty: [b""] * len(empty))
 
-    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[Answer]:
+    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[RangeResponse]:
         tasks = [asyncio.ensure_future(self._one(wanted, policy)) for wanted in ranges]
         try:
             return await asyncio.gather(*tasks)
@@ -118,7 +120,7 @@ class Fetcher:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> Answer:
+    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> RangeResponse:
         answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), policy)
         label = self.store.label(wanted.name)
         self.versions.check(wanted.name, label, answer.version)
@@ -138,8 +140,8 @@ class Fetcher:
                 async with _connection(self.store.host):
                     return await asyncio.wait_for(attempt(), policy.answer)
             except TimeoutError:
-                problem = TryAgain(f"no complete answer within {policy.answer:.0f} s")
-            except TryAgain as error:
+                problem = TransientError(f"no complete answer within {policy.answer:.0f} s")
+            except TransientError as error:
                 problem = error
             attempts.count(busy=problem.busy, after=problem.after)
             if attempts.exhausted:

@@ -1,4 +1,4 @@
-"""Remote folders: a product in an object store, on a web server, or wherever fsspec reaches."""
+"""Remote folders: a product in an object store, on a web server, or in any file system of fsspec."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, Listed, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, check_sizes, read_manifest
 from xarray_safe.archive.ranges import ByteRange
-from xarray_safe.archive.remote.fetch import Fetcher, Versions
-from xarray_safe.archive.remote.store import RemoteLocation, Version
+from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
+from xarray_safe.archive.remote.store import ObjectVersion, RemoteLocation
 from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
 from xarray_safe.runtime import PerProcess
 
@@ -58,7 +58,7 @@ class RemoteFolder(Archive):
         self.place = place
         self._catalogue_sizes = dict(catalogue_sizes or {})
         self._digest, self.origin = digest, origin or uuid4().hex
-        self._versions = Versions()
+        self._versions = VersionTracker()
         self._read_in_others: set[str] = set()
 
     @cached_property
@@ -77,7 +77,7 @@ class RemoteFolder(Archive):
         self._files
 
     @cached_property
-    def _files(self) -> dict[str, Listed]:
+    def _files(self) -> dict[str, ManifestEntry]:
         """All files by name."""
         try:
             answer = self._fetcher.one(self._path(MANIFEST))
@@ -88,10 +88,10 @@ class RemoteFolder(Archive):
         found = read_manifest(answer.data, self.url)
         if not any(is_marker(name) and name != MANIFEST for name in found):
             found |= {name: entry for name, entry in (self._find() or {}).items() if name not in found}
-        agree(found, self._catalogue_sizes, self.url, "the catalogue")
+        check_sizes(found, self._catalogue_sizes, self.url, "the catalogue")
         self._catalogue_sizes = {}  # other processes do not need it
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, ""))
+            self._versions.expect(self._path(name), ObjectVersion(entry.size, ""))
         return found
 
     def _note(self, content: bytes) -> None:
@@ -101,15 +101,17 @@ class RemoteFolder(Archive):
             raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
         self._digest = digest
 
-    def _find(self) -> dict[str, Listed] | None:
-        versions = self._fetcher.find(self.place.path)
-        return None if versions is None else {name: Listed(*version) for name, version in versions.items()}
+    def _find(self) -> dict[str, ManifestEntry] | None:
+        versions = self._fetcher.list_files(self.place.path)
+        return None if versions is None else {name: ManifestEntry(name, *version) for name, version in versions.items()}
 
-    def _listed(self, error: MissingFileError) -> dict[str, Listed]:
+    def _listed(self, error: MissingFileError) -> dict[str, ManifestEntry]:
         """Return the files as the store lists them, or else the catalogue, if there is no manifest."""
         found = self._find()
         if found is None:
-            found = {name: Listed(size, "") for name, size in self._catalogue_sizes.items() if name != MANIFEST}
+            found = {
+                name: ManifestEntry(name, size) for name, size in self._catalogue_sizes.items() if name != MANIFEST
+            }
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
             advice = f"; open one of those in it: {', '.join(inside[:5])}" if inside else ""
@@ -117,7 +119,7 @@ class RemoteFolder(Archive):
             raise kind(f"{self.url} has no {MANIFEST}, it is not a SAFE folder that can be opened{advice}") from error
         self._note(repr(sorted(found.items())).encode())
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, entry.mark))
+            self._versions.expect(self._path(name), ObjectVersion(entry.size, entry.version))
         return found
 
     def _list(self) -> Iterable[str]:
@@ -126,7 +128,7 @@ class RemoteFolder(Archive):
     def _path(self, name: str) -> str:
         return self.place.store.join(self.place.path, name)
 
-    def _entry(self, name: str) -> Listed:
+    def _entry(self, name: str) -> ManifestEntry:
         try:
             return self._files[name]
         except KeyError:
@@ -156,7 +158,7 @@ class RemoteFolder(Archive):
     def identity(self, name: str) -> tuple[str, ...]:
         """Return URL, size and checksum of a file as the manifest lists them: no request."""
         entry = self._entry(name)
-        return (self._path_label(name), str(entry.size), entry.mark or self._digest)
+        return (self._path_label(name), str(entry.size), entry.version or self._digest)
 
     def _path_label(self, name: str) -> str:
         return self.place.store.label(self._path(name))
@@ -174,7 +176,7 @@ class RemoteFolder(Archive):
         """Add the versions of files, by name, that were read in another process."""
         self._read_in_others |= tags.keys()
         for name, tag in tags.items():
-            self._versions.expect(self._path(name), Version(None, tag))
+            self._versions.expect(self._path(name), ObjectVersion(None, tag))
 
     def __reduce__(self) -> tuple[Callable[..., RemoteFolder], tuple[object, ...]]:
         """Pickle as place and versions; each process reads the list of files again, once."""

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import product_folders
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, check_sizes, read_manifest
 from xarray_safe.archive.zip import inflate
 from xarray_safe.archive.zip.central_directory import (
     AGAIN,
@@ -91,7 +91,7 @@ class ZipArchive(Archive):
             manifest = self._prefetched.get((MANIFEST, 0, None))
             if manifest is not None:  # of remote zips only: users may have changed local ones on purpose
                 sizes = {name: member.size for name, member in self._members[1].items()}
-                agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
+                check_sizes(read_manifest(manifest, self.url), sizes, self.url, "the zip")
             yield
 
     @property
@@ -133,7 +133,7 @@ class ZipArchive(Archive):
         ]
 
     def _estimate(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
-        """Return ranges that hold a member's local header and a range of it, as far as the central directory tells."""
+        """Return ranges that hold a member's local header and a range of it, estimated from the central directory."""
         first = _header(member)[1]
         known = self._starts.get(name)
         if member.method != STORED:

@@ -51,7 +51,7 @@ class Found:
     """Attribute by which data are told from coordinates; "" where their dimensions do that."""
 
     def explain(self, context: Context) -> str:
-        """Say why variables are absent."""
+        """Return why variables are absent."""
         listed = "; ".join(dict.fromkeys(self.faults))
         return f"{listed or 'The archive lacks their files'}. Download the product again if you need them."
 

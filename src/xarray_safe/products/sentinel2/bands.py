@@ -176,7 +176,7 @@ FIRST_OFFSET: Final = (4, 0)
 
 
 def baseline(context: Context) -> tuple[int, ...]:
-    """Processing baseline, such as (5, 11); one that is no number counts as the newest."""
+    """Processing baseline, such as (5, 11); one that is not a number counts as the newest."""
     text = str(context.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="")))
     try:
         return tuple(int(part) for part in text.split("."))
