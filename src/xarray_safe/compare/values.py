@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xarray_safe.compare.expected import Masked
 
-    Readable = Variable | Masked
+    Readable: TypeAlias = Variable | Masked
     Array = np.ndarray[Any, Any]
     Map = Callable[..., Iterator[Any]]
 
