@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import ABSENT, LookUp, resolve
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import ABSENT, resolve
 from xarray_safe.products.sentinel1 import metadata, stac
 from xarray_safe.products.sentinel1.footprint import BurstFootprint
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import LookUp
 from xarray_safe.products.sentinel1.axes import geometry, image_times
 from xarray_safe.products.sentinel1.pieces import Piece
 from xarray_safe.products.sentinel1.quality import (
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xarray_safe.model.arrays import Array, Context
-    from xarray_safe.model.lookups import Documents
+    from xarray_safe.model.documents import Documents
     from xarray_safe.products.sentinel1.names import Image
 
     Values = np.ndarray[Any, np.dtype[Any]]

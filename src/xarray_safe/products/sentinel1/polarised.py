@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from xarray_safe.errors import CorruptFileError
-from xarray_safe.model.arrays import InMemoryArray
-from xarray_safe.model.lookups import LookUp
+from xarray_safe.model.arrays import InMemoryArray, LookUp
 
 if TYPE_CHECKING:
     from xarray_safe.model.arrays import Array, Context, Key, Source

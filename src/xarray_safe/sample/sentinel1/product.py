@@ -216,5 +216,5 @@ def image(scene: Scene, seed: int) -> np.ndarray[Any, np.dtype[Any]]:
         shade = shade / 3
     speckle = (rng.standard_normal(shape := rows.shape) + 1j * rng.standard_normal(shape)) * shade
     if scene.product_type == "SLC":
-        return speckle.round().astype(np.complex64)
-    return np.abs(speckle).clip(1, 65535).astype(np.uint16)
+        return np.asarray(speckle.round(), np.complex64)
+    return np.asarray(np.abs(speckle).clip(1, 65535), np.uint16)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import CorruptFileError, MissingFileError, UnsupportedProductError
 from xarray_safe.formats.netcdf import open_netcdf
-from xarray_safe.model.lookups import LookUp, X, resolve
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import X, resolve
 from xarray_safe.model.product import Var
 from xarray_safe.model.tree import is_below
 from xarray_safe.products.sentinel1 import names, stac
