@@ -132,7 +132,7 @@ class SubProduct(LookUp):
         discovery["assets"] = assets_of(self.assets)
         properties = discovery["properties"] | metadata.fill(metadata.OWN, root)
         properties["eopf:instrument_mode"] = properties.get("sar:instrument_mode")
-        if self.kind.mode != "WV":
+        if self.kind.mode not in ("WV", "SM"):
             properties.pop("sar:polarization", None)
         other = dict(context.value(OtherMetadata(self.image, self.kind)))
         if self.number is not None and self.burst is not None:

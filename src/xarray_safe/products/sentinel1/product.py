@@ -194,7 +194,7 @@ def chunks_of(kind: Kind) -> Any:
     """Chunks of EOPF Zarr: of images; other variables are one chunk."""
 
     def chunks(var: Var) -> tuple[int, ...]:
-        if not var.group.endswith("/measurements") or len(var.dims) < 2:
+        if kind.type == "OCN" or not var.group.endswith("/measurements") or len(var.dims) < 2:
             return ()
         image = (ALL if kind.bursts else 2048, 4096)
         return (1,) * (len(var.dims) - 2) + image
