@@ -10,7 +10,7 @@ from xarray_safe.errors import NotASafeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MARKER = re.compile(r"manifest\.safe|(?:\w+_)?MTD_(?!TL\b|DS\b)\w+\.xml", re.IGNORECASE)
+MARKER = re.compile(r"manifest\.safe|xfdumanifest\.xml|(?:\w+_)?MTD_(?!TL\b|DS\b)\w+\.xml", re.IGNORECASE)
 """The manifest, or the product's metadata; not those of a tile or a datastrip, which are in folders of their own."""
 
 MAX_FILES = 10_000

@@ -11,7 +11,7 @@ from xarray_safe.archive.stac import is_item
 from xarray_safe.archive.zip.central_directory import read_directory
 from xarray_safe.net.urls import is_remote
 
-_PRODUCT = re.compile(r"(S\d[A-Z_]_\w{20,})[^/]*?(?:\.SAFE)?(?:\.zip)?", re.IGNORECASE)
+_PRODUCT = re.compile(r"(S\d[A-Z_]_\w{20,})[^/]*?(?:\.SAFE|\.SEN3)?(?:\.zip)?", re.IGNORECASE)
 _OTHER_FORMAT = re.compile(r"\.(?:zarr|nc|tiff?|tar|t?gz|xml|json|jp2|png|jpe?g)\b", re.IGNORECASE)
 
 
@@ -69,13 +69,13 @@ def _from_name(path: str) -> str | None:
     folder, _, last = path.replace("\\", "/").rstrip("/").rpartition("/")
     if is_marker(last):
         return _product_name(folder.rpartition("/")[2]) or (last if last.upper().startswith("MTD_") else None)
-    return _product_name(last) if last.lower().endswith((".safe", ".zip")) else None
+    return _product_name(last) if last.lower().endswith((".safe", ".sen3", ".zip")) else None
 
 
 def _from_local(path: str) -> str | None:
     """Guess from the name, and if that does not tell, from the folder or the zip's central directory."""
     last = os.path.basename(path)
-    if not os.path.exists(path) or last.lower().endswith((".safe", ".safe.zip")) or is_marker(last):
+    if not os.path.exists(path) or last.lower().endswith((".safe", ".sen3", ".safe.zip", ".sen3.zip")) or is_marker(last):
         named = _from_name(path)
         if named or not os.path.exists(path):
             return named

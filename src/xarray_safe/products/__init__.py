@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from xarray_safe.errors import UnsupportedProductError
 from xarray_safe.model.build import build
 from xarray_safe.model.product import Facts
-from xarray_safe.products import sentinel1, sentinel2
+from xarray_safe.products import sentinel1, sentinel2, sentinel3
 from xarray_safe.products.layouts import DEFAULT_LAYOUT, LAYOUTS, layout_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_LAYOUT", "LAYOUTS", "TYPES", "identify", "layout_of", "looks_known", "open_tree", "type_named"]
 
-TYPES: Final[tuple[ProductType, ...]] = (*sentinel2.TYPES, *sentinel1.TYPES)
+TYPES: Final[tuple[ProductType, ...]] = (*sentinel2.TYPES, *sentinel1.TYPES, *sentinel3.TYPES)
 
 
 def open_tree(

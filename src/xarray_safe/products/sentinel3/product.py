@@ -1,0 +1,233 @@
+"""Tables of the archive's product type as the variables and attributes of a layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError
+from xarray_safe.model.arrays import LookUp
+from xarray_safe.model.lookups import ABSENT, F
+from xarray_safe.model.product import Product, Var
+from xarray_safe.products.sentinel3 import metadata
+from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored
+from xarray_safe.products.sentinel3.table import FromFile, Row, Table, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xarray_safe.model.arrays import Context, Source
+    from xarray_safe.model.product import Facts
+
+MANIFEST: Final = "xfdumanifest.xml"
+DOCUMENTS: Final = {"manifest": MANIFEST}
+ROOTS: Final = {"manifest": "XFDU"}
+COPY: Final = "_eopf_attrs"
+DATA: Final = "_data"
+ALL: Final = 1 << 31
+"""Length of a chunk that is as long as the dimension."""
+TIME: Final = "<M8[ns]"
+@dataclass(frozen=True, slots=True)
+class Mark(LookUp):
+    """The mark of data variables, by which they differ from coordinates; it is not among a variable's attributes."""
+
+    def resolve(self, context: Context) -> object:
+        """Leave the attribute out."""
+        return ABSENT
+
+
+def layout_28(facts: Facts, product_type: str, tables: str) -> Product:
+    """Return a product in layout 2.8; `tables` is the name of its tables."""
+    return _product(facts, product_type, tables, "2.8")
+
+
+def layout_30(facts: Facts, product_type: str, tables: str) -> Product:
+    """Return a product in layout 3.0."""
+    return _product(facts, product_type, tables, "3.0")
+
+
+def _product(facts: Facts, product_type: str, tables: str, layout: str) -> Product:
+    found = table(tables)
+    there = frozenset(facts.top)
+    if not any(row.file in there for row in found.rows):
+        raise CorruptFileError(
+            f"{facts.files.url} holds none of the netCDF files of its product type. Download the product again."
+        )
+    variables = _variables(tables, layout)
+    return Product(
+        type=product_type,
+        layout=layout,
+        variables=variables,
+        attrs={"/": _attributes(product_type, tables, layout)},
+        documents=DOCUMENTS,
+        roots=ROOTS,
+        chunks=partial(_chunks, _chunk_shapes(tables)),
+        data_attribute=DATA,
+        explain_absence=_explain,
+        finalize=partial(_finish, tables, layout),
+    )
+
+
+def _explain(context: Context) -> str:
+    return (
+        "The archive lacks these files, or variables in them: products of older collections have none; else download "
+        "it again if you need them."
+    )
+
+
+def _finish(tables: str, layout: str, attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
+    shorts, last = _shorts(tables)
+    return metadata.finish(attrs, variables, shorts, layout, last)
+
+
+@cache
+def _shorts(tables: str) -> tuple[dict[str, str], str]:
+    """Short names by path, and the path of the last variable."""
+    data = [row for row in table(tables).rows if not row.is_coordinate]
+    return {row.target: row.short for row in data if row.short}, data[-1].target
+
+
+@cache
+def _chunk_shapes(tables: str) -> dict[str, Mapping[str, int]]:
+    """Lengths of chunks by path and dimension."""
+    found = table(tables)
+    return {row.target: found.chunks.get(row.chunk, {}) for row in found.rows}
+
+
+def _chunks(shapes: Mapping[str, Mapping[str, int]], var: Var) -> tuple[int, ...]:
+    """Shape of a variable's chunks; whole dimensions where the table names none."""
+    lengths = shapes.get(var.path) or {}
+    return tuple(lengths.get(dim, ALL) for dim in var.dims) if lengths else ()
+
+
+@cache
+def _attributes(product_type: str, tables: str, layout: str) -> dict[str, Any]:
+    """Attributes of the root: look-ups in the manifest and in the netCDF files."""
+    attrs = metadata.nested(table(tables).metadata[layout], product_type)
+    properties = attrs["stac_discovery"]["properties"]
+    if layout == "3.0":
+        properties["processing:version"] = "1.0.0"
+        specific = metadata.SPECIFIC.get(product_type[:6])
+        if specific and "processing:software" in properties:
+            own = {**metadata.CONVERTER, "SPECIFIC_PFSD": specific}
+            properties["processing:software"] = F(lambda stated: {**stated, **own}, properties["processing:software"])
+    attrs["processing_history"] = metadata.History(unknown_times=layout == "2.8")
+    return attrs
+
+
+@cache
+def _variables(tables: str, layout: str) -> tuple[Var, ...]:
+    """All variables, each with its coordinates in its group."""
+    rows = table(tables).rows
+    namespaces: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row.is_coordinate:
+            namespaces.setdefault(row.of, {}).setdefault(row.name, row)
+    data, found = [], {}
+    for row in rows:
+        if row.is_coordinate:
+            continue
+        group = row.target.rpartition("/")[0]
+        own = [c for c in namespaces.get(row.namespace, {}).values() if set(c.dims) <= set(row.dims)]
+        for coordinate in own:
+            found.setdefault(f"{group}/{coordinate.name}", coordinate)
+        data.append((row, own))
+    taken = {row.target for row, _ in data}
+    named = _named(data, layout)
+    variables = [
+        Var(row.target, _source(row), row.dims, _data_attributes(row, own, layout), optional=True) for row, own in data
+    ]
+    variables += [
+        Var(path, _source(row), row.dims, _coordinate_attributes(row, layout, path in named), optional=True)
+        for path, row in found.items()
+        if path not in taken
+    ]
+    return tuple(variables)
+
+
+def _named(data: Iterable[tuple[Row, list[Row]]], layout: str) -> frozenset[str]:
+    """Paths of what variables name as their coordinates, so that readers take it for such."""
+    found = set()
+    for row, own in data:
+        group, names = row.target.rpartition("/")[0], _coordinates(row, own, layout).split()
+        if set(names) <= {coordinate.name for coordinate in own}:
+            found |= {f"{group}/{name}" for name in names}
+        found |= {f"{group}/{c.name}" for c in own if c.dims == (c.name,)}
+    return frozenset(found)
+
+
+def _source(row: Row) -> Source:
+    if row.length:
+        return Length(row.file, row.variable)
+    dtype = str(row.attrs["2.8"].get("dtype", ""))
+    return Stored(row.file, row.variable, len(row.dims), dtype, row.axes, row.squeeze)
+
+
+def _stated(row: Row, layout: str) -> dict[str, Any]:
+    """Attributes of a row; those of the file as look-ups."""
+    return {
+        key: FileAttribute(row.file, row.variable, value.name) if isinstance(value, FromFile) else value
+        for key, value in row.attrs[layout].items()
+        if not (key == "units" and row.attrs["2.8"].get("dtype") == TIME)
+    }
+
+
+def _coordinates(row: Row, own: Iterable[Row], layout: str) -> str:
+    """Names of the coordinates that are no dimensions, as CF states them."""
+    stated = row.attrs[layout].get("coordinates")
+    if layout == "3.0" and stated is not None:
+        return str(stated)
+    return " ".join(sorted(c.name for c in own if c.dims != (c.name,)))
+
+
+def _data_attributes(row: Row, own: list[Row], layout: str) -> dict[str, Any]:
+    attrs = _stated(row, layout)
+    coordinates = _coordinates(row, own, layout)
+    if layout == "2.8":
+        stated = {key: value for key, value in attrs.items() if key != "coordinates"}
+        copy: dict[str, Any] = {**stated, "dimensions": list(row.dims)}
+        if row.short:
+            copy["short_name"] = row.short
+        if row.decoded:
+            copy["eopf_target_dtype"] = row.decoded
+        if own:
+            copy["coordinates"] = [coordinate.name for coordinate in own]
+        attrs = {**{key: value for key, value in stated.items() if key not in ("fill_value", "short_name")}, COPY: copy}
+    else:
+        attrs = {**attrs, **({"short_name": row.short} if row.short else {})}
+    if coordinates:
+        attrs["coordinates"] = coordinates
+    return {**attrs, **_time(row, layout), **_mask(row, layout), DATA: Mark()}
+
+
+def _coordinate_attributes(row: Row, layout: str, named: bool) -> dict[str, Any]:
+    attrs = _stated(row, layout)
+    if layout == "2.8":
+        attrs["dimensions"] = list(row.dims)
+        if row.decoded:
+            attrs["eopf_target_dtype"] = row.decoded
+    mask = _mask(row, layout) if layout == "2.8" or not named else {}
+    return {**attrs, **_time(row, layout), **mask}
+
+
+def _time(row: Row, layout: str) -> dict[str, str]:
+    """Units of times, which are numbers of nanoseconds."""
+    if row.attrs["2.8"].get("dtype") != TIME:
+        return {}
+    return {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+
+
+def _mask(row: Row, layout: str) -> dict[str, Any]:
+    """What is masked: in layout 3.0 only where values decode to floats."""
+    attrs = row.attrs[layout]
+    if layout == "2.8":
+        return {"_FillValue": attrs["fill_value"]} if "fill_value" in attrs else {}
+    floating = np.dtype(str(row.attrs["2.8"].get("dtype", "i4"))).kind == "f"
+    if "fill_value" in attrs and (floating or "scale_factor" in attrs or "add_offset" in attrs):
+        return {"_FillValue": attrs["fill_value"]}
+    return {"_FillValue": math.nan} if floating else {}
