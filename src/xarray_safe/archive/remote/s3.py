@@ -85,7 +85,7 @@ class S3Store:
     async def list_files(self, path: str) -> dict[str, ObjectVersion]:
         """Return names, sizes and ETags of the files of a product: two requests, and one for each further 1000 files.
 
-        Of a folder that is not a product, only the first 1000 entries directly in it; names of folders end with a slash.
+        Of a folder that is not a product, only the first 1000 entries in it; names of folders end with a slash.
         """
         list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
