@@ -112,9 +112,7 @@ def _ask(session: requests.Session, odata: str, condition: str, limits: Limits) 
     answer = http.get_json(response, body, "a search")
     entries = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ServerFailedError(
-            f"{http.host_of(odata)} answers a search with something that is not a list of products."
-        )
+        raise ServerFailedError(f"{http.host_of(odata)} does not answer a search with a list of products.")
     return entries
 
 

@@ -193,7 +193,7 @@ class LoginSession:
     def _not_stored(self, error: OSError) -> None:
         self._store = None
         warnings.warn(
-            f"The token cannot be kept for other processes ({error.strerror}); each of them will log in.",
+            f"The token cannot be stored for other processes ({error.strerror}); each of them will log in.",
             SafeWarning,
             stacklevel=6,
         )
