@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import numpy as np
+
 from xarray_safe.products import TYPES
 from xarray_safe.products.layouts import HISTORY, converter_step
 
@@ -27,6 +29,10 @@ CUT: Final = "the converter (2.8) cuts these labels to one character"
 ITSELF: Final = "the converter's entry about itself"
 OUTPUTS: Final = "names that the converter invents for its own output"
 WHEN: Final = "cfgrib notes when the conversion ran"
+
+NO_DATA: Final = "the converter (3.0) leaves out _FillValue, so that no data is a number"
+GEOZARR: Final = "the GeoZarr form has it besides"
+LEFT_OUT: Final = "the GeoZarr form leaves it out"
 
 MISSING: Final = "<missing>"
 """Shown in place of what one side lacks."""
@@ -72,6 +78,52 @@ class TruncatedLabels:
 
 
 @dataclass(frozen=True)
+class UnmaskedNoData:
+    """No data that the converter did not mask: the side, and the number that it has for it, encoded and decoded."""
+
+    on_left: bool
+    fill: float
+    number: float
+
+    def reason(self, kind: str, key: str, left: object, right: object) -> str:
+        """Return why a difference of this kind (of this attribute or encoding) is expected; empty if it is not."""
+        ours, theirs = (right, left) if self.on_left else (left, right)
+        if kind == "dtype":  # without a mask, whole numbers need not become floats
+            return NO_DATA if getattr(ours, "kind", "") == "f" else ""
+        unmasked = theirs is None or theirs != theirs
+        return NO_DATA if (kind, key) == ("encoding", "_FillValue") and ours == self.fill and unmasked else ""
+
+    def masked(self, left: Variable, right: Variable) -> tuple[Masked | Variable, Masked | Variable]:
+        """Both sides, with no data of the converter's as NaN."""
+        if self.on_left:
+            return Masked(left, self.number), right
+        return left, Masked(right, self.number)
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A variable, of which one number is NaN when it is read."""
+
+    variable: Variable
+    number: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        return self.variable.shape
+
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """Values with NaN."""
+        values = np.asarray(self.variable.values)
+        return np.where(values == self.number, np.nan, values)
+
+    def __getitem__(self, key: Any) -> Masked:
+        """Part of it."""
+        return Masked(self.variable[key], self.number)
+
+
+@dataclass(frozen=True)
 class ExpectedDifferences:
     """Differences that are expected between two trees.
 
@@ -85,6 +137,30 @@ class ExpectedDifferences:
 
     layout: str
     converted: tuple[bool, bool] = (True, True)
+    multiscale: tuple[bool, bool] = (False, False)
+
+    def unmasked(self, left: Variable, right: Variable) -> UnmaskedNoData | None:
+        """Return the no data of one side if it is masked in the other, and a number in the converter's Zarr of 3.0."""
+        if self.layout != "3.0":
+            return None
+        for on_left, ours, theirs in self._directions(left, right):
+            fill = theirs.attrs.get("fill_value")
+            if isinstance(fill, bool) or not isinstance(fill, int | float) or ours.encoding.get("_FillValue") != fill:
+                continue
+            present = theirs.encoding.get("_FillValue")
+            if present is None or present != present:
+                return UnmaskedNoData(on_left, fill, _decoded(fill, theirs))
+        return None
+
+    def form(self, path: str, kind: str, left: object, right: object) -> str:
+        """Return why what only one side has is expected, if just one of them is in GeoZarr form; empty if it is not."""
+        if self.multiscale[0] == self.multiscale[1]:
+            return ""
+        ours, theirs = (right, left) if self.multiscale[0] else (left, right)
+        forms = [known.geozarr for known in TYPES if known.geozarr]
+        if ours == MISSING:
+            return GEOZARR if any(form.adds(path, kind) for form in forms) else ""
+        return LEFT_OUT if theirs == MISSING and any(form.drops(path, kind) for form in forms) else ""
 
     @property
     def _defects(self) -> list[ConverterDefects]:
@@ -165,6 +241,15 @@ class ExpectedDifferences:
             yield False, left, right
         if self.converted[0]:
             yield True, right, left
+
+
+def _decoded(fill: float, variable: Variable) -> float:
+    """What a stored number is after decoding, in the steps and types in which xarray decodes."""
+    value = np.array([fill]).astype(variable.encoding.get("dtype", variable.dtype)).astype(variable.dtype)
+    for key, step in (("scale_factor", np.multiply), ("add_offset", np.add)):
+        if key in variable.encoding:
+            value = step(value, np.asarray(variable.encoding[key]).astype(value.dtype)).astype(value.dtype)
+    return float(value[0])
 
 
 def _is_safe(names: object) -> bool:

@@ -175,6 +175,30 @@ class ConverterDefects:
 
 
 @dataclass(frozen=True)
+class GeoZarrForm:
+    """What the GeoZarr form of a product type's Zarr has more, and less, than the plain form.
+
+    Parameters
+    ----------
+    added
+        Patterns of the paths of what it adds, by kind: ``group``, ``variable``, ``coordinate``, ``attribute``.
+    dropped
+        Pattern of the paths of attributes that it omits.
+    """
+
+    added: Mapping[str, re.Pattern[str]]
+    dropped: re.Pattern[str]
+
+    def adds(self, path: str, kind: str) -> bool:
+        """Return True if only this form has something."""
+        return kind in self.added and self.added[kind].search(path) is not None
+
+    def drops(self, path: str, kind: str) -> bool:
+        """Return True if this form omits an attribute."""
+        return kind == "attribute" and self.dropped.search(path) is not None
+
+
+@dataclass(frozen=True)
 class ProductType:
     """A product type that is opened: how to recognise it, and its tables by layout.
 
@@ -198,8 +222,12 @@ class ProductType:
         Paths of red, green and blue at the finest resolution; empty where there is no such picture.
     true_colour_coarse
         The same at coarser resolutions, finest first.
+    picture
+        Path of the image to show in grey where there is no true colour, by an archive's facts.
     projected
         Whether its images are on a grid of a projected CRS.
+    static
+        Whether its tables are the same for all archives, so that they can be listed without one (of no facts).
     example
         Name of a product, for messages.
     reprocessed
@@ -207,6 +235,8 @@ class ProductType:
         beginning, then other parts.
     defects
         Known defects of ESA's converter, by layout: differences that a comparison expects.
+    geozarr
+        What its GeoZarr form has more and less; None if there is no such form.
     """
 
     name: str
@@ -218,10 +248,13 @@ class ProductType:
     collection: str = ""
     true_colour: tuple[str, ...] = ()
     true_colour_coarse: tuple[tuple[str, ...], ...] = ()
+    picture: Callable[[Facts], str] | None = None
     projected: bool = True
+    static: bool = False
     example: str = ""
     reprocessed: re.Pattern[str] | None = None
     defects: Mapping[str, ConverterDefects] = field(default_factory=dict)
+    geozarr: GeoZarrForm | None = None
 
     def product(self, facts: Facts, layout: str) -> Product:
         """Tables of an archive in a layout.

@@ -52,6 +52,13 @@ class TestZips(RemoteFiles):
 
 class TestItem(RemoteFiles):
     @pytest.fixture
+    def content(self, site: Site, files: Archive) -> dict[str, bytes]:
+        """The files that the item names; an item need not name schemas and previews."""
+        assert "manifest.safe" in files.names
+        assert len(files.names) > 50
+        return {name: (site.folder / name).read_bytes() for name in files.names}
+
+    @pytest.fixture
     def files(self, site: Site) -> Archive:
         return open_archive(item(site), site.s3_options)
 

@@ -187,7 +187,7 @@ class Strict(MemoryFileSystem):
         ("http://h/X.SAFE", {"cookies": {"a b": "c"}}, "CookieError"),
         ("http://h/X.SAFE", {"client_kwargs": 5}, "'client_kwargs' must be a dict"),
         ("http://h/X.SAFE", {"auth": ("user", "password")}, "options: TypeError: BasicAuth"),
-        ("http://h/X.SAFE", {"token": 5}, "'token' must be a str, or a function"),
+        ("http://h/X.SAFE", {"token": 5}, "'token' must be a str or a function"),
         ("http://h/X.SAFE", {"trusted_hosts": 5}, "'trusted_hosts' must be names"),
         ("http://u:p@h/X.SAFE", {"token": "t"}, "Cannot combine"),
         ("simplecache::http://h/X.SAFE", {"http": {"tokn": "x"}}, "'tokn'"),

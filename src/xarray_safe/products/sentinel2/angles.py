@@ -48,19 +48,19 @@ class BandNames:
 
     Parameters
     ----------
-    names
-        Labels by number.
+    labels
+        By number.
     dtype
         Text, or bytes (``S3``).
     """
 
-    names: tuple[str, ...] = BANDS
+    labels: tuple[str, ...] = BANDS
     dtype: str = "<U3"
 
     def open(self, context: Context) -> Array:
         """Count the bands."""
         bands = _bands(context.documents.root("tile"), _where(context))
-        return InMemoryArray(np.array([self.names[band] for band in bands], dtype=self.dtype))
+        return InMemoryArray(np.array([self.labels[band] for band in bands], dtype=self.dtype))
 
 
 @dataclass(frozen=True, slots=True)
