@@ -91,9 +91,9 @@ class CDSE:
         Whether processes share one login, through a file of mode 0600 in the user's state folder. By default yes,
         unless ``XARRAY_SAFE_KEEP_TOKEN=0``.
     state_folder
-        Where that file lies.
+        Where that file is stored.
     prompt
-        Whether to ask in a terminal for what is not given.
+        Whether to ask in a terminal for missing credentials.
     endpoints
         Where the services are; by default ``XARRAY_SAFE_CDSE_URL`` (a mirror that has all of them), or the real ones.
     limits
@@ -147,7 +147,7 @@ class CDSE:
         self._slots = threading.BoundedSemaphore(_CONNECTIONS)
 
     def login(self) -> str:
-        """Log in now (or take up a login that is there) and give the user's name.
+        """Log in now (or use an existing login) and return the user's name.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class CDSE:
         Raises
         ------
         UnknownProductError
-            There is none of this name.
+            There is no product of this name.
         """
         if via == "odata":
             return catalogue.find(self._plain, self.endpoints.odata, name, self.limits)
@@ -208,9 +208,9 @@ class CDSE:
         datetime
             An instant or interval, e.g. ``2025-05-01/2025-05-31``.
         cloud_cover
-            Percent at the most.
+            Maximum percent.
         limit
-            Products at the most.
+            Maximum number of products.
         """
         items = stac.search(
             self.endpoints.stac,
@@ -267,7 +267,7 @@ class CDSE:
         Parameters
         ----------
         name
-            Of the product, or what `find` gave.
+            Of the product, or the result of `find`.
         folder
             Where to put it.
         progress
@@ -283,9 +283,9 @@ class CDSE:
         Raises
         ------
         UnknownProductError, ProductOfflineError, QuotaReachedError, DiskFullError, LoginFailedError, ServerFailedError
-            It cannot be had.
+            It is not available.
         CorruptFileError
-            What came is damaged; it is deleted.
+            The download is damaged; it is deleted.
         """
         wanted = name if isinstance(name, str) else name.name
         target = download.target_of(Path(folder), catalogue.product_name(wanted))
@@ -295,7 +295,7 @@ class CDSE:
         info = self.find(name) if isinstance(name, str) else name
         if info.online is False:
             raise ProductOfflineError(
-                f"{info.name} is offline: it lies on tape. Order it on https://browser.dataspace.copernicus.eu and "
+                f"{info.name} is offline: it is on tape. Order it on https://browser.dataspace.copernicus.eu and "
                 "come back when it is there."
             )
         if info.id is None:
@@ -334,7 +334,7 @@ class CDSE:
         return f"CDSE({http.host_of(self.endpoints.odata)!r})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse: a login must not be written to disk or sent elsewhere."""
+        """Refuse: a login must not be written to disk or sent to others."""
         raise TypeError("CDSE holds a login and does not pickle; make one in each process, they share one token")
 
 

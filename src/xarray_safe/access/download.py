@@ -1,4 +1,4 @@
-"""Download a product: once however many ask for it, verified, and under its name only when it is whole."""
+"""Download a product: once for all callers, verified, and under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def target_of(folder: Path, name: str) -> Path:
 
 
 def existing(target: Path) -> Path | None:
-    """Return a product that is already there; None if there is none.
+    """Return a product that was downloaded before, or None.
 
     Raises
     ------
     CorruptFileError, NotASafeError
-        Something of its name is there, but it is no whole product (another program's work: ours is renamed only
-        when it is whole).
+        There is a file of its name, but it is not a complete product (of another program: ours is renamed only
+        when it is complete).
     """
     if not target.exists():
         return None
@@ -65,7 +65,7 @@ def download(
     Parameters
     ----------
     info
-        What the catalogue says of it: size and checksums are held against what comes.
+        Its entry in the catalogue, with size and checksums to compare.
     target
         Path of the zip.
     ask
@@ -85,7 +85,7 @@ def download(
     Raises
     ------
     CorruptFileError
-        What came is not what the catalogue or the manifest says; it is deleted.
+        The download does not match the catalogue or the manifest; it is deleted.
     AccessError
         One of its children.
     """
@@ -101,7 +101,7 @@ def download(
         with _bar(info, progress, limits) as show:
             transfer = Transfer(ask, part, info.name, limits, show)
             _check_room(info, part)
-            size = transfer.run()
+            size = transfer.download()
         try:
             _check_whole(info, part, size)
             if verify:
@@ -109,16 +109,16 @@ def download(
             else:
                 open_archive(part).close()
         except SafeError:
-            transfer.forget()
+            transfer.discard()
             raise
         os.replace(part, target)
-        transfer.forget()
+        transfer.discard()
     return target
 
 
 @contextlib.contextmanager
 def _only_one(part: Path, target: Path, limits: Limits) -> Iterator[None]:
-    """Hold the lock of a download; whoever else holds it must be seen to get on with it."""
+    """Hold the lock of a download; wait for another holder while it makes progress."""
     path = part.with_name(f"{part.name}.lock")
     lock = FileLock(path, mode=0o644)
     size, since = -1, time.monotonic()
@@ -146,7 +146,7 @@ def _only_one(part: Path, target: Path, limits: Limits) -> Iterator[None]:
 
 
 def _check_room(info: ProductInfo, part: Path) -> None:
-    """Look whether there is room, before anything is moved."""
+    """Check free space before the download."""
     if info.size is None:
         return
     missing = info.size - (part.stat().st_size if part.is_file() else 0)
@@ -158,7 +158,7 @@ def _check_room(info: ProductInfo, part: Path) -> None:
 
 
 def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
-    """Hold the whole against the catalogue; a checksum says more than a size, so it decides where there is one."""
+    """Compare the whole file with the catalogue: by checksum, or by size if there is no checksum."""
     method = next((name for name in ("BLAKE3", "MD5") if name in info.checksums), None)
     if method is None:
         if info.size is not None and size != info.size:
@@ -178,7 +178,7 @@ def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
 
 
 def _culprits(part: Path) -> str:
-    """Say which files in a damaged zip are."""
+    """Return which files in a damaged zip are damaged."""
     try:
         problems = verify.check(part).problems
     except (SafeError, OSError) as error:
@@ -187,7 +187,7 @@ def _culprits(part: Path) -> str:
 
 
 def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
-    """Hold all files against the product's own manifest."""
+    """Compare all files with the product's own manifest."""
     with _bar(info, progress, None) as show:
         done = 0
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ComparedSource", "Comparison", "Difference", "Measurement", "MeasuringFailedError", "Values", "compare"]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module
-    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError, Side=ComparedSource, Step=Measurement)
 
 
 def compare(

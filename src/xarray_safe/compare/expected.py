@@ -151,7 +151,7 @@ class ExpectedDifferences:
     multiscale: tuple[bool, bool] = (False, False)
 
     def unmasked(self, left: Variable, right: Variable) -> UnmaskedNoData | None:
-        """Tell whether one side's no data, masked in the other, is a number as in the converter's Zarr of 3.0."""
+        """Return the no data of one side if it is masked in the other, and a number in the converter's Zarr of 3.0."""
         if self.layout != "3.0":
             return None
         for on_left, ours, theirs in self._directions(left, right):
@@ -168,10 +168,10 @@ class ExpectedDifferences:
         if self.multiscale[0] == self.multiscale[1]:
             return ""
         ours, theirs = (right, left) if self.multiscale[0] else (left, right)
+        forms = [known.geozarr for known in TYPES if known.geozarr]
         if ours == MISSING:
-            patterns = _ADDED.get(kind)
-            return GEOZARR if patterns and patterns.search(path) else ""
-        return LEFT_OUT if theirs == MISSING and kind == "attribute" and _DROPPED.search(path) else ""
+            return GEOZARR if any(form.adds(path, kind) for form in forms) else ""
+        return LEFT_OUT if theirs == MISSING and any(form.drops(path, kind) for form in forms) else ""
 
     @property
     def _defects(self) -> list[ConverterDefects]:

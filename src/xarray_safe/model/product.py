@@ -175,6 +175,30 @@ class ConverterDefects:
 
 
 @dataclass(frozen=True)
+class GeoZarrForm:
+    """What the GeoZarr form of a product type's Zarr has more, and less, than the plain form.
+
+    Parameters
+    ----------
+    added
+        Patterns of the paths of what it adds, by kind: ``group``, ``variable``, ``coordinate``, ``attribute``.
+    dropped
+        Pattern of the paths of attributes that it omits.
+    """
+
+    added: Mapping[str, re.Pattern[str]]
+    dropped: re.Pattern[str]
+
+    def adds(self, path: str, kind: str) -> bool:
+        """Return True if only this form has something."""
+        return kind in self.added and self.added[kind].search(path) is not None
+
+    def drops(self, path: str, kind: str) -> bool:
+        """Return True if this form omits an attribute."""
+        return kind == "attribute" and self.dropped.search(path) is not None
+
+
+@dataclass(frozen=True)
 class ProductType:
     """A product type that is opened: how to recognise it, and its tables by layout.
 
@@ -211,6 +235,8 @@ class ProductType:
         beginning, then other parts.
     defects
         Known defects of ESA's converter, by layout: differences that a comparison expects.
+    geozarr
+        What its GeoZarr form has more and less; None if there is no such form.
     """
 
     name: str
@@ -228,6 +254,7 @@ class ProductType:
     example: str = ""
     reprocessed: re.Pattern[str] | None = None
     defects: Mapping[str, ConverterDefects] = field(default_factory=dict)
+    geozarr: GeoZarrForm | None = None
 
     def product(self, facts: Facts, layout: str) -> Product:
         """Tables of an archive in a layout.

@@ -152,8 +152,8 @@ class Odd:
         (lambda data: None, r"read\(\d+, \d+\) returns NoneType, not bytes"),
         (lambda data: "abc", r"returns str, not bytes"),
         (len, r"returns int, not bytes"),
-        (lambda data: data[:-1], r"gives \d+ bytes, not \d+"),
-        (lambda data: data + b"x", r"gives \d+ bytes, not \d+"),
+        (lambda data: data[:-1], r"returns \d+ bytes, not \d+"),
+        (lambda data: data + b"x", r"returns \d+ bytes, not \d+"),
     ],
 )
 def test_objects_that_give_other_than_their_ranges(l2a_zip, change, message):
