@@ -37,6 +37,8 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.remarks: list[str] = []
+        """What is odd about the archive and yet no reason to refuse it, for the one warning."""
         self._prefetched = Blocks()
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xarray_safe.archive import stac
 from xarray_safe.archive.detect import is_marker
-from xarray_safe.archive.local import LocalFile, local_path, path_text
+from xarray_safe.archive.local import LocalFile, denied, local_path, path_text
 from xarray_safe.errors import InvalidArgumentError, NotASafeError
 from xarray_safe.net.urls import NODES, is_remote, is_web, path_of, with_path
 
@@ -81,7 +81,7 @@ def _resolve_local(text: str) -> Address:
     """Resolve a local path or ``file://`` URL; looks at what is there."""
     path = local_path(text)
     if os.path.isdir(path):
-        if not any(is_marker(name) for name in os.listdir(path)):
+        if not any(is_marker(name) for name in _entries(path)):
             raise NotASafeError(
                 f"{path} has neither manifest.safe nor product metadata (MTD_*.xml) in it; {_advice(path)}"
             )
@@ -209,13 +209,27 @@ def _at(location: RemoteLocation, path: str) -> RemoteLocation:
     return replace(location, path=with_path(location.path, path))
 
 
+def _entries(path: str) -> list[str]:
+    """Return the names of what is in a local folder.
+
+    Raises
+    ------
+    AccessDeniedError
+        It may not be read.
+    """
+    try:
+        return os.listdir(path)
+    except OSError as error:
+        raise denied(path) from error
+
+
 def _is_inner_file(name: str) -> bool:
     return name.lower().endswith((".xml", ".jp2"))
 
 
 def _advice(path: str) -> str:
     """Name products near a local folder that is not a product."""
-    names = os.listdir(path)
+    names = _entries(path)
     if any(is_marker(name) for name in names):
         return f"open {path}"
     inside = sorted(name for name in names if name.lower().endswith((".safe", ".safe.zip")))

@@ -296,7 +296,15 @@ def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
     assets = assets_of({var.attrs[COPY]["short_name"]: var for var in variables if COPY in var.attrs})  # type: ignore[index]
     stac = {**attrs["stac_discovery"], "assets": assets}
     summed = {**stac, "assets": {name: asset for name, asset in assets.items() if name != "suaod550"}}
-    return {**attrs, "stac_discovery": {**stac, "id": product_name(summed, attrs["other_metadata"])}}
+    return {**attrs, "stac_discovery": {**stac, **named(product_name, summed, attrs["other_metadata"])}}
+
+
+def named(name: Callable[..., str], *arguments: Any, **more: Any) -> dict[str, str]:
+    """Return the EOPF name as ``{"id": …}``; nothing where a part of it is unknown."""
+    try:
+        return {"id": name(*arguments, **more)}
+    except KeyError:  # properties that the archive's metadata lack are absent
+        return {}
 
 
 def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
