@@ -26,6 +26,24 @@ class Listed(NamedTuple):
     """Checksum, ETag or time of change, where the list tells: another file has another one."""
 
 
+FOLDERS = ("GRANULE", "DATASTRIP", "HTML", "rep_info", "AUX_DATA", "annotation", "measurement", "preview", "support")
+"""Folders at the top of products."""
+
+
+def plain_name(href: str) -> str:
+    """Return a file's name in the product, from what a manifest calls it.
+
+    That is ``./NAME`` as a rule. Some processors left paths of the machine that they ran on, ``/dpc/app/…/GRANULE/…``.
+    """
+    name = href.strip().replace("\\", "/").removeprefix("file://")
+    absolute = name.startswith("/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if absolute:
+        tops = [number for number, part in enumerate(parts) if part in FOLDERS]
+        parts = parts[tops[0] :] if tops else parts[-1:]
+    return "/".join(parts)
+
+
 def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
     """Give the files that a manifest lists, and itself.
 
@@ -39,7 +57,7 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
     Raises
     ------
     CorruptFileError
-        It is no XML, or lists a file outside the product, or one file twice in different ways.
+        It is no XML, or lists a file outside the product.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
@@ -49,10 +67,10 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
     found = {MANIFEST: Listed(len(data), "")}
     for stream in root.iterfind(".//{*}dataObject/{*}byteStream"):
         location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
-        name = "" if location is None else (location.get("href") or "").removeprefix("./").lstrip("/")
+        name = "" if location is None else plain_name(location.get("href") or "")
         if not name:
             continue
-        if ".." in name.split("/") or "\\" in name or ":" in name:
+        if ".." in name.split("/") or ":" in name:
             raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is no name of a file of a product")
         size = stream.get("size") or ""
         entry = Listed(
@@ -60,22 +78,17 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
             "" if checksum is None else f"{checksum.get('checksumName', '')} {(checksum.text or '').strip()}".lower(),
         )
         if found.setdefault(name, entry) != entry and name != MANIFEST:
-            raise CorruptFileError(f"{url}: {MANIFEST} lists {name} twice, differently; fetch the product again")
+            found[name] = Listed(None, "")  # listed twice, differently: neither is believed
     return found
 
 
-def agree(listed: Mapping[str, Listed], other: Mapping[str, int | None], url: str, teller: str) -> None:
-    """Compare sizes that the manifest gives with those of another list.
-
-    Raises
-    ------
-    CorruptFileError
-        They differ.
-    """
-    for name, size in other.items():
-        entry = listed.get(name)
-        if entry is not None and None not in (entry.size, size) and entry.size != size and name != MANIFEST:
-            raise CorruptFileError(
-                f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or "
-                "of two versions of the product"
-            )
+def differences(listed: Mapping[str, Listed], other: Mapping[str, int | None], teller: str) -> list[str]:
+    """Return a remark on each file whose size is not the one that the manifest gives."""
+    return [
+        f"{name} has {size} bytes by {teller}, {entry.size} by the manifest, which is not believed."
+        for name, size in other.items()
+        if name != MANIFEST
+        and (entry := listed.get(name)) is not None
+        and None not in (entry.size, size)
+        and entry.size != size
+    ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from xarray_safe.archive import Archive, open_archive
+from xarray_safe.archive.manifest import plain_name
 from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def read(archive: Archive) -> Iterator[Entry]:
     for stream in streams:
         location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
         size = stream.get("size") or ""
-        name = "" if location is None else (location.get("href") or "").removeprefix("./")
+        name = "" if location is None else plain_name(location.get("href") or "")
         if not name:
             raise CorruptFileError(f"{archive.url}: manifest.safe has a file without a name; get the product again")
         yield Entry(

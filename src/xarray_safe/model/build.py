@@ -106,6 +106,7 @@ def _build(product: Product, context: BuildContext, wanted: list[Var], below: st
         nodes["/"].attrs = product.finalize(nodes["/"].attrs, kept)
     if options.missing != "ignore" and (absent or context.damaged or context.unknown or context.files.remarks):
         _warn(product, context, absent)
+    context.files.reported = True
     return Tree(product, context.files, nodes)
 
 
@@ -155,11 +156,13 @@ def _drop_misfits(node: Node, context: BuildContext) -> list[str]:
         for size, name in found:
             if size != right and name not in dropped:
                 path = f"{node.path.rstrip('/')}/{name}"
+                array: object = node.entries[name].array
+                file = getattr(getattr(array, "image", array), "name", "the file of it")
                 other = next(other for length, other in found if length == right)
                 context.reasons[path] = context.fault(
                     CorruptFileError(
-                        f"{context.files.url}: {path} has {size} values along {dim}, {node.path}/{other} has {right}. "
-                        "A file is not what the metadata say; download the product again."
+                        f"{context.files.url}: {path} has {size} values along {dim}, {node.path}/{other} has {right}: "
+                        f"{file} is not what the metadata say; download the product again."
                     )
                 )
                 dropped[name] = None
@@ -179,8 +182,12 @@ def _warn(product: Product, context: BuildContext, absent: list[Var]) -> None:
         groups.setdefault(var.group, []).append(var.name)
     if groups:
         listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
-        reasons = dict.fromkeys(context.reasons.get(var.path) or product.explain_absence(context) for var in absent)
-        parts.append(f"absent from the tree: {listed}. {' '.join(reasons)}")
+        texts = (context.reasons.get(var.path) for var in absent)
+        reasons = dict.fromkeys(product.explain_absence(context) if text is None else text for text in texts)
+        parts.append(f"absent from the tree: {listed}. {' '.join(filter(None, reasons))}".rstrip())
+    if context.lacking:
+        names = ", ".join(context.lacking)
+        parts.append(f"The metadata name files that are not there: {names}. Download the product again to have them.")
     unknown = [text for text in context.unknown if not any(text in part for part in parts)]
     if unknown:
         parts.append(f"attributes are absent, because they are unknown: {' '.join(unknown)}")

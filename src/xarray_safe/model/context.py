@@ -35,6 +35,14 @@ FAULTS: Final = (MissingFileError, CorruptFileError, MissingElementError, Unsupp
 """What is wrong with one input, and no reason to refuse the others. A server that refuses or fails is not of these."""
 
 
+class DeclaredFileError(MissingFileError):
+    """A file that the product's metadata name is not there."""
+
+    def __init__(self, message: str, names: list[str]) -> None:
+        super().__init__(message)
+        self.names = names
+
+
 @dataclass
 class BuildContext:
     """One opening of a product: what sources and look-ups work with (`arrays.Context`)."""
@@ -46,6 +54,7 @@ class BuildContext:
     missing: str = "warn"
     damaged: list[str] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, None] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
     _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
 
@@ -87,6 +96,8 @@ class BuildContext:
         suffix = re.search(r"\.\w+$", pattern)
         named = {self._full(name, suffix) for name in self._declared_last if last.fullmatch(self._full(name, suffix))}
         names = self.files.find(pattern)
+        if not names and self.files.complete():
+            names = self.files.find(pattern)
         if named:
             names = [name for name in names if name.rpartition("/")[2] in named]
         if len(names) > 1:
@@ -96,9 +107,10 @@ class BuildContext:
         if names:
             raise _several(self.files, pattern, names)
         if named:
-            raise MissingFileError(
+            raise DeclaredFileError(
                 f"{self.files.url}: {', '.join(sorted(named))}, which the metadata name, is not there. "
-                "Download the product again."
+                "Download the product again.",
+                sorted(named),
             )
         optional = self.product.optional_folders if self.product else ()
         expected = not pattern.startswith(optional) or any(map(last.fullmatch, self._listed_last))
@@ -159,6 +171,9 @@ class BuildContext:
             else:
                 absent.append(var)
                 self.reasons[var.path] = self.fault(found)
+                if isinstance(found, DeclaredFileError):  # one sentence for all of them
+                    self.reasons[var.path] = ""
+                    self.lacking.update(dict.fromkeys(found.names))
         return present, absent
 
     def _try(self, source: Source) -> Array | SafeError:

@@ -27,11 +27,21 @@ _PIECE = 8 << 20
 """Maximum bytes of one request."""
 
 
+class OtherSizeError(CorruptFileError):
+    """A file has another size than the product's manifest claims: ask for it again, by its own."""
+
+    def __init__(self, path: str, size: int, claimed: int) -> None:
+        super().__init__(f"{path} has {size} bytes, {claimed} by the manifest")
+        self.path, self.size, self.claimed = path, size, claimed
+
+
 @dataclass
 class Versions:
     """The versions of files when they were first read; any thread may use it."""
 
     seen: dict[str, Version] = field(default_factory=dict)
+    claims: dict[str, int] = field(default_factory=dict)
+    """Sizes of files that a manifest claims: the server's word outweighs them."""
 
     def check(self, path: str, label: str, now: Version) -> None:
         """Compare a version with the first one.
@@ -40,7 +50,13 @@ class Versions:
         ------
         CorruptFileError
             The file was replaced.
+        OtherSizeError
+            It is not as large as a manifest claims; the claim is dropped.
         """
+        claim = self.claims.pop(path, None)
+        if None not in (claim, now.size) and claim != now.size and path not in self.seen:
+            self.seen[path] = now
+            raise OtherSizeError(path, now.size or 0, claim or 0)
         before = self.seen.setdefault(path, now)
         if before == now:
             return

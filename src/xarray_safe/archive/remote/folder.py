@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, Listed, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, Listed, differences, read_manifest
 from xarray_safe.archive.ranges import ByteRange
-from xarray_safe.archive.remote.fetch import Fetcher, Versions
+from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, Versions
 from xarray_safe.archive.remote.store import RemoteLocation, Version
-from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
+from xarray_safe.errors import AccessDeniedError, CorruptFileError, MissingFileError, NotASafeError, SafeError
 from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class RemoteFolder(Archive):
         self._digest, self.origin = digest, origin or uuid4().hex
         self._versions = Versions()
         self._read_in_others: set[str] = set()
+        self._completed = False
 
     @cached_property
     def _fetcher(self) -> Fetcher:
@@ -81,18 +82,36 @@ class RemoteFolder(Archive):
         """All files by name."""
         try:
             answer = self._fetcher.one(self._path(MANIFEST))
-        except MissingFileError as error:
+            found = read_manifest(answer.data, self.url)
+        except (MissingFileError, CorruptFileError) as error:
             return self._listed(error)
         self._note(answer.data)
         self._prefetched.add((MANIFEST, 0, None), answer.data)
-        found = read_manifest(answer.data, self.url)
         if not any(is_marker(name) and name != MANIFEST for name in found):
             found |= {name: entry for name, entry in (self._find() or {}).items() if name not in found}
-        agree(found, self._catalogue_sizes, self.url, "the catalogue")
+        self.remarks += differences(found, self._catalogue_sizes, "the catalogue")
+        for name, size in self._catalogue_sizes.items():
+            entry = found.get(name, Listed(None, ""))
+            found[name] = entry if size is None or name == MANIFEST else Listed(size, entry.mark)
         self._catalogue_sizes = {}  # other processes do not need it
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, ""))
+            if entry.size is not None and name != MANIFEST:
+                self._versions.claims.setdefault(self._path(name), entry.size)
         return found
+
+    def complete(self) -> bool:
+        """Add what the store lists and the manifest does not; return True if that is more. Asks once."""
+        if self._completed:
+            return False
+        self._completed = True
+        try:
+            listed = self._find() or {}
+        except (AccessDeniedError, MissingFileError):  # files may be read, but not listed
+            return False
+        more = {name: entry for name, entry in listed.items() if name not in self._files and not name.endswith("/")}
+        self._files.update(more)
+        self.__dict__.pop("_listing", None)
+        return bool(more)
 
     def _note(self, content: bytes) -> None:
         """Identify the product by its path, which messages do not show in full, and by the list of its files."""
@@ -105,14 +124,17 @@ class RemoteFolder(Archive):
         versions = self._fetcher.find(self.place.path)
         return None if versions is None else {name: Listed(*version) for name, version in versions.items()}
 
-    def _listed(self, error: MissingFileError) -> dict[str, Listed]:
+    def _listed(self, error: SafeError) -> dict[str, Listed]:
         """Return the files as the store lists them, or else the catalogue, if there is no manifest."""
         found = self._find()
+        self._completed = True
         if found is None:
             found = {name: Listed(size, "") for name, size in self._catalogue_sizes.items() if name != MANIFEST}
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
             advice = f"; open one of those in it: {', '.join(inside[:5])}" if inside else ""
+            if isinstance(error, CorruptFileError):
+                raise error
             kind = NotASafeError if found else MissingFileError
             raise kind(f"{self.url} has no {MANIFEST}, it is not a SAFE folder that can be opened{advice}") from error
         self._note(repr(sorted(found.items())).encode())
@@ -133,6 +155,15 @@ class RemoteFolder(Archive):
             raise missing(name, self.url) from None
 
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
+        while True:
+            try:
+                return self._fetch(requests)
+            except OtherSizeError as error:  # once for each file at the most
+                name = next(name for name, _, _ in requests if self._path(name) == error.path)
+                sizes = f"{error.size} bytes by the server, {error.claimed} by the manifest"
+                self.remark(f"{name} has {sizes}, which is not believed.")
+
+    def _fetch(self, requests: Sequence[Request]) -> list[bytes]:
         ranges = []
         for name, start, stop in requests:
             entry = self._entry(name)
@@ -144,10 +175,10 @@ class RemoteFolder(Archive):
     def size(self, name: str) -> int:
         """Return the size of a file in bytes; one request if the manifest does not list it."""
         size = self._entry(name).size
-        if size is None:
-            seen = self._versions.seen.get(self._path(name))
-            size = seen.size if seen and seen.size is not None else self._ask_size(name)
-        return size
+        seen = self._versions.seen.get(self._path(name))
+        if seen is not None and seen.size is not None:
+            return seen.size
+        return self._ask_size(name) if size is None else size
 
     def _ask_size(self, name: str) -> int:
         answer = self._fetcher.one(self._path(name), -1)
