@@ -239,9 +239,7 @@ def _other_form(text: str) -> str | None:
     if text.upper().startswith("SENTINEL2_"):
         inside = re.sub(r"(?i)^SENTINEL2_\w+:(/vsizip/)?", "", text)
         inside = re.sub(r"(/MTD_\w+\.xml)?(:\w+)*$", "", inside)
-        return (
-            f"that is a name of GDAL's for a part of a product; open {inside!r}, and a group of it by group="
-        )
+        return f"that is a name of GDAL's for a part of a product; open {inside!r}, and a group of it by group="
     if text.startswith("/vsi"):
         inside = re.sub(r"^/vsi\w+/\{?([^}]*)\}?", r"\1", text)
         return f"that is a path of GDAL's virtual file systems; open {inside!r}, for zips need no such prefix"
