@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import Either, F, X
+from xarray_safe.model.lookups import Either, F, X, finite
 from xarray_safe.products.sentinel2 import bands as s2
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.descriptions import COPY
@@ -362,7 +362,7 @@ def middle_time(start: str, stop: str) -> str:
 
 def points(text: str) -> list[list[float]]:
     """(longitude, latitude) pairs of a GML list of latitudes and longitudes."""
-    numbers = [float(number) for number in text.replace(",", " ").split()]
+    numbers = [finite(number) for number in text.replace(",", " ").split()]
     if len(numbers) < 6:
         raise ValueError("a footprint has at least three points")
     return [[longitude, latitude] for latitude, longitude in zip(numbers[::2], numbers[1::2], strict=False)]
