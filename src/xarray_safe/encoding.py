@@ -14,8 +14,8 @@ OFFSET: Final = -0.1
 def common_encoding(dataset: xr.Dataset) -> xr.Dataset:
     """Return a dataset whose reflectance will be written with the offset of products since baseline 04.00.
 
-    Before 04.00 there is no offset: if the first of several products is such a one, xarray writes all with its encoding,
-    in which negative reflectance wraps and zero is no data. Use this on each, such as by ``preprocess=`` of
+    Before 04.00 there is no offset: if the first of several products is such a one, xarray writes all with its
+    encoding, in which negative reflectance wraps and zero is no data. Use this on each, such as by ``preprocess=`` of
     `xarray.open_mfdataset`, before putting them together. Values stay as they are.
 
     Parameters
