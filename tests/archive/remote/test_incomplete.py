@@ -24,9 +24,8 @@ def elsewhere(text):
 
 def unlisted(text):
     """A manifest that does not name probabilities and meteorology."""
-    return re.sub(
-        r"<dataObject [^>]*>(?:(?!</dataObject>).)*(?:PRB_20m|AUX_DATA).*?</dataObject>", "", text, flags=re.DOTALL
-    )
+    pattern = r"<dataObject [^>]*>(?:(?!</dataObject>).)*(?:PRB_20m|AUX_DATA).*?</dataObject>"
+    return re.sub(pattern, "", text, flags=re.DOTALL)
 
 
 MANIFESTS = {"elsewhere": elsewhere, "unlisted": unlisted, "absent": None, "empty": lambda text: ""}
