@@ -75,10 +75,6 @@ class Archive:
         """
         return self._listing.find(pattern)
 
-    def complete(self) -> bool:
-        """Look for files beyond those that are known, where that takes a request; return True if there are some."""
-        return False
-
     def remark(self, text: str) -> None:
         """Note what is odd about the archive: for the one warning on opening, or, after that, for one of its own."""
         if text not in self.remarks:

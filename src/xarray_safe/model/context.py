@@ -96,8 +96,6 @@ class BuildContext:
         suffix = re.search(r"\.\w+$", pattern)
         named = {self._full(name, suffix) for name in self._declared_last if last.fullmatch(self._full(name, suffix))}
         names = self.files.find(pattern)
-        if not names and self.files.complete():
-            names = self.files.find(pattern)
         if named:
             names = [name for name in names if name.rpartition("/")[2] in named]
         if len(names) > 1:

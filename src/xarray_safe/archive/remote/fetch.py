@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
 from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError, SafeError
 from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
 from xarray_safe.runtime import PerProcess, settings
 
@@ -102,6 +102,22 @@ class Fetcher:
         """Return the versions of the files below a folder; see `Store.find`."""
         policy = remote_policy()
         return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
+
+    def one_and_find(
+        self, path: str, folder: str
+    ) -> tuple[Answer | SafeError, Mapping[str, Version] | SafeError | None]:
+        """Fetch a file whole and list a folder at the same time; what failed is returned as its error."""
+        policy = remote_policy()
+
+        async def both() -> list[object]:
+            listing = self._persist(folder, lambda: self.store.find(folder), policy)
+            return await asyncio.gather(self._one(ByteRange(path, 0, None), policy), listing, return_exceptions=True)
+
+        answer, found = run(both(), policy.deadline)
+        for result in (answer, found):
+            if isinstance(result, BaseException) and not isinstance(result, SafeError):
+                raise result
+        return answer, found  # type: ignore[return-value]
 
     def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -15,11 +16,11 @@ from xarray_safe.archive.manifest import MANIFEST, Listed, differences, read_man
 from xarray_safe.archive.ranges import ByteRange
 from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, Versions
 from xarray_safe.archive.remote.store import RemoteLocation, Version
-from xarray_safe.errors import AccessDeniedError, CorruptFileError, MissingFileError, NotASafeError, SafeError
+from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError, SafeError
 from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from xarray_safe.archive.files import Request
 
@@ -60,7 +61,6 @@ class RemoteFolder(Archive):
         self._digest, self.origin = digest, origin or uuid4().hex
         self._versions = Versions()
         self._read_in_others: set[str] = set()
-        self._completed = False
 
     @cached_property
     def _fetcher(self) -> Fetcher:
@@ -79,39 +79,32 @@ class RemoteFolder(Archive):
 
     @cached_property
     def _files(self) -> dict[str, Listed]:
-        """All files by name."""
+        """All files by name: those that the store lists, or else those of the manifest; what it says of them."""
+        answer, listed = self._fetcher.one_and_find(self._path(MANIFEST), self.place.path)
         try:
-            answer = self._fetcher.one(self._path(MANIFEST))
+            if isinstance(answer, SafeError):
+                raise answer
             found = read_manifest(answer.data, self.url)
         except (MissingFileError, CorruptFileError) as error:
-            return self._listed(error)
+            if isinstance(listed, SafeError):
+                raise listed from error
+            return self._listed(error, listed)
         self._note(answer.data)
         self._prefetched.add((MANIFEST, 0, None), answer.data)
-        if not any(is_marker(name) and name != MANIFEST for name in found):
-            found |= {name: entry for name, entry in (self._find() or {}).items() if name not in found}
         self.remarks += differences(found, self._catalogue_sizes, "the catalogue")
         for name, size in self._catalogue_sizes.items():
             entry = found.get(name, Listed(None, ""))
             found[name] = entry if size is None or name == MANIFEST else Listed(size, entry.mark)
         self._catalogue_sizes = {}  # other processes do not need it
+        if isinstance(listed, Mapping) and any(is_marker(name) for name in listed):  # listing may be forbidden
+            sizes = {name: version.size for name, version in listed.items()}
+            self.remarks += differences(found, sizes, "the store")
+            marks = {name: entry.mark for name, entry in found.items()}
+            return {name: Listed(size, marks.get(name, "")) for name, size in sizes.items()}
         for name, entry in found.items():
             if entry.size is not None and name != MANIFEST:
                 self._versions.claims.setdefault(self._path(name), entry.size)
         return found
-
-    def complete(self) -> bool:
-        """Add what the store lists and the manifest does not; return True if that is more. Asks once."""
-        if self._completed:
-            return False
-        self._completed = True
-        try:
-            listed = self._find() or {}
-        except (AccessDeniedError, MissingFileError):  # files may be read, but not listed
-            return False
-        more = {name: entry for name, entry in listed.items() if name not in self._files and not name.endswith("/")}
-        self._files.update(more)
-        self.__dict__.pop("_listing", None)
-        return bool(more)
 
     def _note(self, content: bytes) -> None:
         """Identify the product by its path, which messages do not show in full, and by the list of its files."""
@@ -120,15 +113,11 @@ class RemoteFolder(Archive):
             raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
         self._digest = digest
 
-    def _find(self) -> dict[str, Listed] | None:
-        versions = self._fetcher.find(self.place.path)
-        return None if versions is None else {name: Listed(*version) for name, version in versions.items()}
-
-    def _listed(self, error: SafeError) -> dict[str, Listed]:
+    def _listed(self, error: SafeError, listed: Mapping[str, Version] | None) -> dict[str, Listed]:
         """Return the files as the store lists them, or else the catalogue, if there is no manifest."""
-        found = self._find()
-        self._completed = True
-        if found is None:
+        if listed is not None:
+            found = {name: Listed(*version) for name, version in listed.items()}
+        else:
             found = {name: Listed(size, "") for name, size in self._catalogue_sizes.items() if name != MANIFEST}
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
