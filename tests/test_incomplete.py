@@ -137,14 +137,14 @@ def test_a_band_of_another_size(tmp_path, tiny_folder, whole):
 
 def test_a_band_that_may_not_be_read(tmp_path, tiny_folder, monkeypatch):
     product = copy(tiny_folder, tmp_path)
-    look = local.LocalFile.look
+    look = local.LocalFile.probe
 
     def refuse(path):
         if path.endswith("_B03_10m.jp2"):
             raise local.denied(path)
         return look(path)
 
-    monkeypatch.setattr(local.LocalFile, "look", refuse)
+    monkeypatch.setattr(local.LocalFile, "probe", refuse)
     tree, text = opened(product)
     assert "b03" not in tree[R10]
     assert "_B03_10m.jp2 may not be read" in text

@@ -85,7 +85,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             Path of the group, with or without a leading slash, e.g. ``measurements/reflectance``. The groups
             that there are are listed in ``encoding["groups"]`` of the root.
         eopf_version : str
-            Layout of the tree: ``"2.8"``, ``"2.5"``, or a patch version of them.
+            Layout of the tree: ``"2.8"`` (the default), ``"3.0"``, ``"2.7"``, ``"2.6"``, ``"2.5"``, or a patch version.
         storage_options : dict, optional
             For remote archives.
         overview : int

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
     from xarray_safe.access.transfer import SendRequest
+    from xarray_safe.archive.manifest import ManifestEntry
 
 _SHOWN = 5
 """Damaged files that an error names."""
@@ -143,7 +144,7 @@ def _check(info: ProductInfo, part: Path, size: int, progress: bool | None, *, v
     if doubts and not right:
         damaged = _damaged(part)
         if damaged:
-            raise CorruptFileError(f"{info.name}: {doubts} {damaged} It is deleted; get it again.")
+            raise CorruptFileError(f"{info.name}: {doubts} {damaged} It is deleted; download it again.")
     open_archive(part).close()
     return doubts
 
@@ -228,7 +229,7 @@ def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> str:
     with _bar(info, progress, None) as show:
         done = 0
 
-        def count(entry: manifest.Entry) -> None:
+        def count(entry: ManifestEntry) -> None:
             nonlocal done
             done += entry.size or 0
             show(done, None)

@@ -48,7 +48,7 @@ class FolderArchive(Archive):
             if ".." in name.replace("\\", "/").split("/"):  # names come from XML too
                 raise MissingFileError(f"{name!r} is not the name of a file in {self.url}")
             try:
-                file = LocalFile.look(f"{self.url}/{name}")
+                file = LocalFile.probe(f"{self.url}/{name}")
             except MissingFileError as error:
                 raise missing(name, self.url) from error
             file = self._files.setdefault(name, file)

@@ -86,7 +86,7 @@ def _from_local(path: str) -> str | None:
         return _label(os.path.basename(folder), os.listdir(folder))
     if not last.lower().endswith(".zip"):
         return None
-    file = LocalFile.look(path)
+    file = LocalFile.probe(path)
     names = read_directory(file.read, file.size, path)
     folders = product_folders(names)
     if len(folders) != 1:

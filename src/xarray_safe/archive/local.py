@@ -73,7 +73,7 @@ class LocalFile:
         return str(self.mtime_ns)
 
     @classmethod
-    def look(cls, path: str) -> LocalFile:
+    def probe(cls, path: str) -> LocalFile:
         """Inspect a regular file: its size and time of change.
 
         Raises

@@ -66,7 +66,7 @@ def open_address(address: Address) -> Archive:
     elif address.kind == "folder":
         archive = FolderArchive(address.place)
     else:
-        archive = ZipArchive(LocalFile.look(address.place), inner=address.inner)
+        archive = ZipArchive(LocalFile.probe(address.place), inner=address.inner)
         archive.open()
     last = address.inner.rstrip("/").rpartition("/")[2]
     if last and last.lower().removesuffix(".safe") != archive.name.lower():

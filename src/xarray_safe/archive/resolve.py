@@ -93,7 +93,7 @@ def _resolve_local(text: str) -> Address:
         head, _, last = inner[2].rpartition("/")
         return Address("zip", inner[1], inner=head if is_marker(last) else inner[2])
     try:
-        LocalFile.look(path)
+        LocalFile.probe(path)
     except MissingFileError as error:
         hint = _other_form(text)
         if hint:
@@ -182,10 +182,10 @@ def _resolve_item(item: Mapping[str, Any], options: StoreOptions, home: str = ""
 def _fetch_item(url: str, options: StoreOptions) -> Mapping[str, Any]:
     """Read the JSON of a STAC item."""
     from xarray_safe.archive.remote.connect import connect
-    from xarray_safe.archive.remote.fetch import Fetcher, Versions
+    from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 
     location = connect(url, options.of_item(url))
-    answer = Fetcher(location.store, Versions()).one(location.path)
+    answer = Fetcher(location.store, VersionTracker()).one(location.path)
     return stac.parse_item(answer.data, location.url)
 
 

@@ -108,9 +108,11 @@ class Documents:
         return self.names[document]
 
     def ranges(self) -> list[Request]:
-        """Ranges of the files that reading all documents takes: name, start, stop (None: the end)."""
+        """Ranges of the files that reading the other documents takes: name, start, stop (None: the end)."""
         found: list[Request] = []
         for document, name in self.names.items():
+            if name in self._parsed:
+                continue
             size = self.files.size(name) if document in self.elided and not self.files.local else 0
             found += [(name, 0, END), (name, size - END, size)] if size > 2 * END else [(name, 0, None)]
         return found

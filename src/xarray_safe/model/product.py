@@ -163,6 +163,25 @@ class Product:
 
 
 @dataclass(frozen=True)
+class ConverterDefects:
+    """What ESA's converter does wrong, or notes about itself, in one layout of a product type.
+
+    Parameters
+    ----------
+    truncated_labels
+        Paths of variables whose labels it cuts to one character.
+    filled_labels
+        Those of them to which it gives a fill value, too.
+    cfgrib_notes
+        Groups with a note of cfgrib in ``history``, and the name of the GRIB file that the note mentions.
+    """
+
+    truncated_labels: tuple[str, ...] = ()
+    filled_labels: tuple[str, ...] = ()
+    cfgrib_notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ProductType:
     """A product type that is opened: how to recognise it, and its tables by layout.
 
@@ -186,13 +205,19 @@ class ProductType:
         Paths of red, green and blue at the finest resolution; empty where there is no such picture.
     true_colour_coarse
         The same at coarser resolutions, finest first.
+    picture
+        Path of the image to show in grey where there is no true colour, by an archive's facts.
     projected
         Whether its images are on a grid of a projected CRS.
+    static
+        Whether its tables are the same for all archives, so that they can be listed without one (of no facts).
     example
         Name of a product, for messages.
     reprocessed
         Pattern of product names; its groups are what the names of all processings of the same data share: their
         beginning, then other parts.
+    defects
+        Known defects of ESA's converter, by layout: differences that a comparison expects.
     """
 
     name: str
@@ -204,9 +229,12 @@ class ProductType:
     collection: str = ""
     true_colour: tuple[str, ...] = ()
     true_colour_coarse: tuple[tuple[str, ...], ...] = ()
+    picture: Callable[[Facts], str] | None = None
     projected: bool = True
+    static: bool = False
     example: str = ""
     reprocessed: re.Pattern[str] | None = None
+    defects: Mapping[str, ConverterDefects] = field(default_factory=dict)
 
     def product(self, facts: Facts, layout: str) -> Product:
         """Tables of an archive in a layout.

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from xarray_safe.archive.manifest import MANIFEST, differences, plain_name, read_manifest
 from xarray_safe.archive.ranges import ByteRange, coalesce, split
-from xarray_safe.archive.remote.fetch import Versions
+from xarray_safe.archive.remote.fetch import VersionTracker
 from xarray_safe.archive.remote.http import HttpStore
-from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.remote.store import ObjectVersion
 from xarray_safe.archive.stac import Href, locate, parse_item, read_assets
 from xarray_safe.errors import CorruptFileError, NotASafeError
 from xarray_safe.net.retry import retry_after
@@ -107,7 +107,7 @@ def manifest(*files):
 def test_manifests():
     found = read_manifest(manifest(("./a/b.xml", 3, "AB"), ("c.jp2", 5, "cd"), ("c.jp2", 5, "cd")), "u")
     assert set(found) == {MANIFEST, "a/b.xml", "c.jp2"}
-    assert found["a/b.xml"] == (3, "md5 ab")
+    assert (found["a/b.xml"], found["a/b.xml"].version) == (("a/b.xml", 3, "ab", "MD5"), "md5 ab")
     assert differences(found, {"c.jp2": 5, "other": 9, MANIFEST: 1}, "the catalogue") == []
     (said,) = differences(found, {"c.jp2": 6}, "the catalogue")
     assert "c.jp2 has 6 bytes by the catalogue, 5 by the manifest" in said
@@ -132,7 +132,7 @@ def test_names_in_manifests(href, name):
 
 
 def test_a_file_that_is_listed_twice_differently():
-    assert read_manifest(manifest(("a", 1, "b"), ("a", 2, "b")), "u")["a"] == (None, "")
+    assert read_manifest(manifest(("a", 1, "b"), ("a", 2, "b")), "u")["a"].size is None
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_joined_and_cut_spans_hold_every_byte(spans, gap, piece):
 
 
 def test_versions():
-    versions = Versions({"a": Version(5, "")})
-    versions.check("a", "label", Version(5, "one"))
-    versions.check("a", "label", Version(None, "one"))
-    versions.check("a", "label", Version(5, ""))
+    versions = VersionTracker({"a": ObjectVersion(5, "")})
+    versions.check("a", "label", ObjectVersion(5, "one"))
+    versions.check("a", "label", ObjectVersion(None, "one"))
+    versions.check("a", "label", ObjectVersion(5, ""))
     with pytest.raises(CorruptFileError, match="label was replaced"):
-        versions.check("a", "label", Version(5, "two"))
+        versions.check("a", "label", ObjectVersion(5, "two"))
     with pytest.raises(CorruptFileError, match="label has 6 bytes, but had 5"):
-        versions.check("a", "label", Version(6, "one"))
+        versions.check("a", "label", ObjectVersion(6, "one"))

@@ -1,4 +1,4 @@
-"""Remote folders: a product in an object store, on a web server, or wherever fsspec reaches."""
+"""Remote folders: a product in an object store, on a web server, or in any file system of fsspec."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, Listed, differences, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, differences, read_manifest
 from xarray_safe.archive.ranges import ByteRange
-from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, Versions
-from xarray_safe.archive.remote.store import RemoteLocation, Version
+from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, VersionTracker
+from xarray_safe.archive.remote.store import ObjectVersion, RemoteLocation
 from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError, SafeError
 from xarray_safe.runtime import PerProcess
 
@@ -59,7 +59,7 @@ class RemoteFolder(Archive):
         self.place = place
         self._catalogue_sizes = dict(catalogue_sizes or {})
         self._digest, self.origin = digest, origin or uuid4().hex
-        self._versions = Versions()
+        self._versions = VersionTracker()
         self._read_in_others: set[str] = set()
 
     @cached_property
@@ -78,7 +78,7 @@ class RemoteFolder(Archive):
         self._files
 
     @cached_property
-    def _files(self) -> dict[str, Listed]:
+    def _files(self) -> dict[str, ManifestEntry]:
         """All files by name: those that the store lists, or else those of the manifest; what it says of them."""
         answer, listed = self._fetcher.one_and_find(self._path(MANIFEST), self.place.path)
         try:
@@ -93,14 +93,13 @@ class RemoteFolder(Archive):
         self._prefetched.add((MANIFEST, 0, None), answer.data)
         self.remarks += differences(found, self._catalogue_sizes, "the catalogue")
         for name, size in self._catalogue_sizes.items():
-            entry = found.get(name, Listed(None, ""))
-            found[name] = entry if size is None or name == MANIFEST else Listed(size, entry.mark)
+            entry = found.get(name, ManifestEntry(name, None))
+            found[name] = entry if size is None or name == MANIFEST else entry._replace(size=size)
         self._catalogue_sizes = {}  # other processes do not need it
         if isinstance(listed, Mapping) and any(is_marker(name) for name in listed):  # listing may be forbidden
             sizes = {name: version.size for name, version in listed.items()}
             self.remarks += differences(found, sizes, "the store")
-            marks = {name: entry.mark for name, entry in found.items()}
-            return {name: Listed(size, marks.get(name, "")) for name, size in sizes.items()}
+            return {name: found.get(name, ManifestEntry(name, None))._replace(size=size) for name, size in sizes.items()}
         for name, entry in found.items():
             if entry.size is not None and name != MANIFEST:
                 self._versions.claims.setdefault(self._path(name), entry.size)
@@ -113,12 +112,14 @@ class RemoteFolder(Archive):
             raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
         self._digest = digest
 
-    def _listed(self, error: SafeError, listed: Mapping[str, Version] | None) -> dict[str, Listed]:
+    def _listed(self, error: SafeError, listed: Mapping[str, ObjectVersion] | None) -> dict[str, ManifestEntry]:
         """Return the files as the store lists them, or else the catalogue, if there is no manifest."""
         if listed is not None:
-            found = {name: Listed(*version) for name, version in listed.items()}
+            found = {name: ManifestEntry(name, *version) for name, version in listed.items()}
         else:
-            found = {name: Listed(size, "") for name, size in self._catalogue_sizes.items() if name != MANIFEST}
+            found = {
+                name: ManifestEntry(name, size) for name, size in self._catalogue_sizes.items() if name != MANIFEST
+            }
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
             advice = f"; open one of those in it: {', '.join(inside[:5])}" if inside else ""
@@ -128,7 +129,7 @@ class RemoteFolder(Archive):
             raise kind(f"{self.url} has no {MANIFEST}, it is not a SAFE folder that can be opened{advice}") from error
         self._note(repr(sorted(found.items())).encode())
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, entry.mark))
+            self._versions.expect(self._path(name), ObjectVersion(entry.size, entry.version))
         return found
 
     def _list(self) -> Iterable[str]:
@@ -137,7 +138,7 @@ class RemoteFolder(Archive):
     def _path(self, name: str) -> str:
         return self.place.store.join(self.place.path, name)
 
-    def _entry(self, name: str) -> Listed:
+    def _entry(self, name: str) -> ManifestEntry:
         try:
             return self._files[name]
         except KeyError:
@@ -176,7 +177,7 @@ class RemoteFolder(Archive):
     def identity(self, name: str) -> tuple[str, ...]:
         """Return URL, size and checksum of a file as the manifest lists them: no request."""
         entry = self._entry(name)
-        return (self._path_label(name), str(entry.size), entry.mark or self._digest)
+        return (self._path_label(name), str(entry.size), entry.version or self._digest)
 
     def _path_label(self, name: str) -> str:
         return self.place.store.label(self._path(name))
@@ -194,7 +195,7 @@ class RemoteFolder(Archive):
         """Add the versions of files, by name, that were read in another process."""
         self._read_in_others |= tags.keys()
         for name, tag in tags.items():
-            self._versions.expect(self._path(name), Version(None, tag))
+            self._versions.expect(self._path(name), ObjectVersion(None, tag))
 
     def __reduce__(self) -> tuple[Callable[..., RemoteFolder], tuple[object, ...]]:
         """Pickle as place and versions; each process reads the list of files again, once."""

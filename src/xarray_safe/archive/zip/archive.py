@@ -139,7 +139,7 @@ class ZipArchive(Archive):
         ]
 
     def _estimate(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
-        """Return ranges that hold a member's local header and a range of it, as far as the central directory tells."""
+        """Return ranges that hold a member's local header and a range of it, estimated from the central directory."""
         first = _header(member)[1]
         known = self._starts.get(name)
         if member.method != STORED:

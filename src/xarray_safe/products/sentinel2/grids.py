@@ -51,7 +51,7 @@ class GridGeometry:
 class Grid(LookUp):
     """Look-up of the `GridGeometry` of all images of one resolution.
 
-    ESA's converter asks an image. Here too, where a look at its header is cheap; remotely, and where it does not
+    ESA's converter asks an image. Here too, if reading its header is cheap; remotely, and where it does not
     say, the tile's metadata are asked, which say the same in a sound product.
 
     Parameters

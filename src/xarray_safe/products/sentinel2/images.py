@@ -72,7 +72,7 @@ class Jp2:
                     )
             except CorruptFileError:
                 image = None
-                context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
+                context.unreadable(name)  # a damaged image does not make the product unreadable; reading it raises
         if image is None:
             rows, columns = size(context, self.resolution)
             kind = "uint16" if self.dtype == "uint16" else "uint8"
@@ -117,7 +117,7 @@ class DeferredImage:
         if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFileError(
                 f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples instead of "
-                f"{' x '.join(map(str, self.shape))}. Fetch the product again."
+                f"{' x '.join(map(str, self.shape))}. Download the product again."
             )
         return np.asarray(image[key])
 

@@ -313,29 +313,32 @@ def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
 
 
 def product_name(stac: Mapping[str, Any], other_metadata: Mapping[str, Any]) -> str:
+    """EOPF name, with the checksum of the converter since 2.7; see `name_of`."""
+    return name_of(stac["properties"], checksum({"stac_discovery": stac, "other_metadata": other_metadata}))
+
+
+def checksum(attrs: Mapping[str, Any]) -> str:
+    """First three hexadecimal digits of the MD5 of attributes as JSON."""
+    text = json.dumps(attrs, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:3].upper()
+
+
+def name_of(properties: Mapping[str, Any], checksum: str, digits: tuple[int, int] = (4, 3)) -> str:
     """EOPF name: type, start, duration (s), satellite unit, relative orbit, timeliness, checksum.
 
     Source: EOPF Product Structure Format Definition, product naming; `eopf.product.conveniences.get_product_id`.
-    """
-    return name_of(stac["properties"], {"stac_discovery": stac, "other_metadata": other_metadata}, digits=(4, 3))
-
-
-def name_of(properties: Mapping[str, Any], summed: Mapping[str, Any], digits: tuple[int, int]) -> str:
-    """EOPF name of a product with these properties.
 
     Parameters
     ----------
     properties
         Of the STAC item.
-    summed
-        Attributes that the checksum covers.
+    checksum
+        Three hexadecimal digits over the other attributes.
     digits
         Of the duration, and of the relative orbit.
     """
     start, stop = (utc(properties[f"{end}_datetime"]) for end in ("start", "end"))
     seconds = min(int((stop - start).total_seconds()), 10 ** digits[0] - 1)
-    text = json.dumps(summed, sort_keys=True)
-    checksum = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:3].upper()
     unit, orbit = properties["platform"][-1].upper(), properties["sat:relative_orbit"]
     return (
         f"{properties['product:type']}_{start:%Y%m%dT%H%M%S}_{seconds:0{digits[0]}d}_"
