@@ -99,7 +99,9 @@ class RemoteFolder(Archive):
         if isinstance(listed, Mapping) and any(is_marker(name) for name in listed):  # listing may be forbidden
             sizes = {name: version.size for name, version in listed.items()}
             self.remarks += differences(found, sizes, "the store")
-            return {name: found.get(name, ManifestEntry(name, None))._replace(size=size) for name, size in sizes.items()}
+            return {
+                name: found.get(name, ManifestEntry(name, None))._replace(size=size) for name, size in sizes.items()
+            }
         for name, entry in found.items():
             if entry.size is not None and name != MANIFEST:
                 self._versions.claims.setdefault(self._path(name), entry.size)
