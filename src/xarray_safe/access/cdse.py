@@ -258,6 +258,7 @@ class CDSE:
         *,
         progress: bool | None = None,
         verify: bool = True,
+        overwrite: bool = False,
     ) -> Path:
         """Download a product as the zip that it comes in; ``engine="safe"`` opens it as it is.
 
@@ -274,22 +275,25 @@ class CDSE:
             Whether to show a bar; by default if standard error is a terminal.
         verify
             Whether to check all files against the product's manifest (the catalogue's checksum is always checked).
+        overwrite
+            Whether to download the product although it is there: as ``….SAFE.zip``, ``….zip`` or unpacked.
 
         Returns
         -------
         Path
-            Of the zip, ``….SAFE.zip``.
+            Of the zip, ``….SAFE.zip``, or of the product that was there.
 
         Raises
         ------
         UnknownProductError, ProductOfflineError, QuotaReachedError, DiskFullError, LoginFailedError, ServerFailedError
             It is not available.
         CorruptFileError
-            The download is damaged; it is deleted.
+            What came is damaged; it is deleted. What opens and passes the checksums of its own zip is kept, with a
+            `SafeWarning` if the catalogue or the manifest says otherwise.
         """
         wanted = name if isinstance(name, str) else name.name
         target = download.target_of(Path(folder), catalogue.product_name(wanted))
-        there = download.existing(target)
+        there = None if overwrite else download.existing(target)
         if there:
             return there
         info = self.find(name) if isinstance(name, str) else name
@@ -308,7 +312,9 @@ class CDSE:
         if not self._slots.acquire(timeout=max(self.limits.patience, 24 * 3600.0)):
             raise AccessError("other downloads of this process have not ended for a day")
         try:
-            return download.download(info, target, ask, self.limits, progress=progress, verify=verify)
+            return download.download(
+                info, target, ask, self.limits, progress=progress, verify=verify, overwrite=overwrite
+            )
         finally:
             self._slots.release()
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import blake3
@@ -14,8 +15,9 @@ from filelock import FileLock, Timeout
 
 from xarray_safe.access.errors import AccessError, DiskFullError
 from xarray_safe.access.transfer import Transfer
-from xarray_safe.archive import open_archive, verify
-from xarray_safe.errors import CorruptFileError, SafeError
+from xarray_safe.archive import open_archive
+from xarray_safe.archive import verify as manifest
+from xarray_safe.errors import CorruptFileError, MissingFileError, SafeError, SafeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,18 +39,21 @@ def target_of(folder: Path, name: str) -> Path:
 
 
 def existing(target: Path) -> Path | None:
-    """Return a product that was downloaded before, or None.
+    """Return a product that is already there, as a zip or unpacked, by whatever program; None if there is none.
 
-    Raises
-    ------
-    CorruptFileError, NotASafeError
-        There is a file of its name, but it is not a complete product (of another program: ours is renamed only
-        when it is complete).
+    What does not open (an interrupted download of another program, an error page of a server) is not one: it is
+    replaced if it has our name, else left alone.
     """
-    if not target.exists():
-        return None
-    open_archive(target).close()
-    return target
+    name = target.name.removesuffix(".zip")
+    stem = name.removesuffix(".SAFE")
+    for path in dict.fromkeys(
+        (target, target.with_name(f"{stem}.zip"), target.with_name(name), target.with_name(stem))
+    ):
+        if path.exists():
+            with contextlib.suppress(SafeError):
+                open_archive(path).close()
+                return path
+    return None
 
 
 def download(
@@ -59,6 +64,7 @@ def download(
     *,
     progress: bool | None = None,
     verify: bool = True,
+    overwrite: bool = False,
 ) -> Path:
     """Download a product as a zip.
 
@@ -76,16 +82,19 @@ def download(
         Whether to show a bar; by default if standard error is a terminal.
     verify
         Whether to check each file against the product's own manifest, too (0.7 GB: some seconds).
+    overwrite
+        Whether to download what is there already.
 
     Returns
     -------
     Path
-        `target`.
+        `target`, or what was there.
 
     Raises
     ------
     CorruptFileError
-        The download does not match the catalogue or the manifest; it is deleted.
+        What came is damaged; it is deleted. What opens and has the checksums of its own zip is not: if it is not what
+        the catalogue or the manifest says, there is a `SafeWarning`.
     AccessError
         One of its children.
     """
@@ -95,7 +104,7 @@ def download(
     except OSError as error:
         raise AccessError(f"{target.parent} cannot be made ({error.strerror}).") from None
     with _only_one(part, target, limits):
-        found = existing(target)
+        found = None if overwrite else existing(target)
         if found:  # another process was faster
             return found
         with _bar(info, progress, limits) as show:
@@ -103,17 +112,53 @@ def download(
             _check_room(info, part)
             size = transfer.download()
         try:
-            _check_whole(info, part, size)
-            if verify:
-                _check_files(info, part, progress)
-            else:
-                open_archive(part).close()
+            doubts = _check(info, part, size, progress, verify=verify)
         except SafeError:
             transfer.discard()
             raise
         os.replace(part, target)
         transfer.discard()
+    if doubts:
+        warnings.warn(
+            f"{target}: {doubts} It opens, and all files have the checksums that the zip gives, so that it is kept.",
+            SafeWarning,
+            stacklevel=3,
+        )
     return target
+
+
+def _check(info: ProductInfo, part: Path, size: int, progress: bool | None, *, verify: bool) -> str:
+    """Check what came; return what the catalogue or the manifest says otherwise of a sound zip, "" if nothing.
+
+    Raises
+    ------
+    SafeError
+        It is no product, or its zip is damaged.
+    """
+    right, doubts = _check_whole(info, part, size)
+    if verify and not doubts:
+        try:
+            doubts = _check_files(info, part, progress)
+        except MissingFileError as error:  # it has no manifest
+            doubts = str(error)
+    if doubts and not right:
+        damaged = _damaged(part)
+        if damaged:
+            raise CorruptFileError(f"{info.name}: {doubts} {damaged} It is deleted; download it again.")
+    open_archive(part).close()
+    return doubts
+
+
+def _damaged(part: Path) -> str:
+    """Say which files of a zip do not have the checksums that the zip itself gives; "" if all have."""
+    archive = open_archive(part)
+    problems = []
+    for name in archive.names:
+        try:
+            archive.read(name)
+        except SafeError as error:
+            problems.append(f"{name}: {error}")
+    return _list(tuple(problems)) if problems else ""
 
 
 @contextlib.contextmanager
@@ -157,37 +202,30 @@ def _check_room(info: ProductInfo, part: Path) -> None:
         )
 
 
-def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
-    """Compare the whole file with the catalogue: by checksum, or by size if there is no checksum."""
+def _check_whole(info: ProductInfo, part: Path, size: int) -> tuple[bool, str]:
+    """Compare the whole with the catalogue; a checksum says more than a size, so it decides where there is one.
+
+    Returns
+    -------
+    right, doubts
+        Whether the catalogue's checksum proves the file; what is otherwise than in the catalogue.
+    """
     method = next((name for name in ("BLAKE3", "MD5") if name in info.checksums), None)
     if method is None:
         if info.size is not None and size != info.size:
-            raise CorruptFileError(
-                f"{info.name}: {size} bytes came, the catalogue says {info.size}. They are deleted; download it again."
-            )
-        return
+            return False, f"{size} bytes came, the catalogue says {info.size}."
+        return False, ""
     hasher = blake3.blake3() if method == "BLAKE3" else hashlib.md5(usedforsecurity=False)
     with open(part, "rb") as file:
         while piece := file.read(1 << 22):
             hasher.update(piece)
     if hasher.hexdigest() != info.checksums[method]:
-        raise CorruptFileError(
-            f"{info.name}: what came ({size} bytes) has not the {method} that the catalogue gives.{_culprits(part)} "
-            "It is deleted; download it again."
-        )
+        return False, f"what came ({size} bytes) has not the {method} that the catalogue gives."
+    return True, ""
 
 
-def _culprits(part: Path) -> str:
-    """Return which files in a damaged zip are damaged."""
-    try:
-        problems = verify.check(part).problems
-    except (SafeError, OSError) as error:
-        return f" {error}"
-    return f" {_list(problems)}." if problems else " All files in it are as its manifest says: the zip's frame is."
-
-
-def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
-    """Compare all files with the product's own manifest."""
+def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> str:
+    """Compare all files with the product's own manifest; return what is otherwise, "" if nothing."""
     with _bar(info, progress, None) as show:
         done = 0
 
@@ -196,12 +234,11 @@ def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
             done += entry.size or 0
             show(done, None)
 
-        report = verify.check(part, count)
-    if report.problems:
-        raise CorruptFileError(
-            f"{info.name}: {len(report.problems)} of {report.files} files are not as the manifest says: "
-            f"{_list(report.problems)}. It is deleted; download it again."
-        )
+        report = manifest.check(part, count)
+    if not report.problems:
+        return ""
+    listed = _list(report.problems)
+    return f"{len(report.problems)} of {report.files} files are not as the manifest says: {listed}."
 
 
 def _list(problems: tuple[str, ...]) -> str:

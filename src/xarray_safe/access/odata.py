@@ -29,7 +29,7 @@ class ProductInfo:
     Parameters
     ----------
     name
-        With its ending, ``.SAFE``.
+        With its ending, ``.SAFE``, if the catalogue has it so.
     id
         The catalogue's own (a UUID); None if not given.
     s3_path
@@ -99,6 +99,8 @@ def find(session: requests.Session, odata: str, name: str, limits: Limits) -> Pr
     wanted = product_name(name)
     full = wanted if "." in wanted else f"{wanted}.SAFE"
     found = _ask(session, odata, f"Name eq '{full}'", limits)
+    if not found and full != wanted:  # some names in the catalogue have no ending
+        found = _ask(session, odata, f"Name eq '{wanted}'", limits)
     if not found:
         raise UnknownProductError(f"The catalogue has no product {full}.{_others(session, odata, wanted, limits)}")
     # the same product may be listed twice: take what can be had, then what was published last

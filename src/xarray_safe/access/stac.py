@@ -168,7 +168,9 @@ def _cover(item: pystac.Item) -> float:
 def info(item: pystac.Item) -> ProductInfo:
     """Return a STAC item of the Data Space as an entry of its other catalogue."""
     assets = list(read_assets(as_mapping(item)))
-    path = next((found[1] for asset in assets for url in _urls(asset) if (found := _S3.match(url))), None)
+    bare = re.compile(rf"s3:/(/[^?#]+?/{re.escape(item.id)})(?:/|$)")  # some folders have no ending
+    urls = [url for asset in assets for url in _urls(asset)]
+    path = next((found[1] for kind in (_S3, bare) for url in urls if (found := kind.match(url))), None)
     if path is None:
         raise ServerFailedError(f"The catalogue does not say where {item.id} is stored.")
     products = ((asset, found[1]) for asset in assets for url in _urls(asset) if (found := _ODATA.search(url)))

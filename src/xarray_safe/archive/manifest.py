@@ -34,6 +34,24 @@ class ManifestEntry(NamedTuple):
         return f"{self.method.lower()} {self.checksum}".strip()
 
 
+FOLDERS = ("GRANULE", "DATASTRIP", "HTML", "rep_info", "AUX_DATA", "annotation", "measurement", "preview", "support")
+"""Folders at the top of products."""
+
+
+def plain_name(href: str) -> str:
+    """Return a file's name in the product, from what a manifest calls it.
+
+    That is ``./NAME`` as a rule. Some processors left paths of the machine that they ran on, ``/dpc/app/…/GRANULE/…``.
+    """
+    name = href.strip().replace("\\", "/").removeprefix("file://")
+    absolute = name.startswith("/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if absolute:
+        tops = [number for number, part in enumerate(parts) if part in FOLDERS]
+        parts = parts[tops[0] :] if tops else parts[-1:]
+    return "/".join(parts)
+
+
 def parse_manifest(data: bytes, url: str) -> Iterator[ManifestEntry]:
     """Yield all files in the order of the manifest, unchecked; one without a name is called "".
 
@@ -58,7 +76,7 @@ def parse_manifest(data: bytes, url: str) -> Iterator[ManifestEntry]:
         location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
         size = stream.get("size") or ""
         yield ManifestEntry(
-            "" if location is None else (location.get("href") or "").removeprefix("./").lstrip("/"),
+            "" if location is None else plain_name(location.get("href") or ""),
             int(size) if size.isdecimal() else None,
             "" if checksum is None else (checksum.text or "").strip().lower(),
             "" if checksum is None else (checksum.get("checksumName") or "").upper(),
@@ -76,22 +94,22 @@ def read_manifest(data: bytes, url: str) -> dict[str, ManifestEntry]:
     Raises
     ------
     CorruptFileError
-        It is not XML, or lists a file outside the product, or one file twice in different ways.
+        It is not XML, or lists a file outside the product.
     """
     found = {MANIFEST: ManifestEntry(MANIFEST, len(data))}
     for entry in parse_manifest(data, url):
         name = entry.name
         if not name:
             continue
-        if ".." in name.split("/") or "\\" in name or ":" in name:
+        if ".." in name.split("/") or ":" in name:
             raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is not the name of a file in a product")
         if found.setdefault(name, entry) != entry and name != MANIFEST:
-            raise CorruptFileError(f"{url}: {MANIFEST} lists {name} twice, differently; download the product again")
+            found[name] = ManifestEntry(name, None)  # listed twice, differently: neither is believed
     return found
 
 
-def check_sizes(listed: Mapping[str, ManifestEntry], other: Mapping[str, int | None], url: str, origin: str) -> None:
-    """Compare the sizes in the manifest with those of another list.
+def differences(listed: Mapping[str, ManifestEntry], other: Mapping[str, int | None], teller: str) -> list[str]:
+    """Return a remark on each file whose size is not the one that the manifest gives.
 
     Parameters
     ----------
@@ -99,18 +117,14 @@ def check_sizes(listed: Mapping[str, ManifestEntry], other: Mapping[str, int | N
         Files of the manifest.
     other
         Sizes in the other list, by name.
-    url, origin
-        The archive's, and what the other list is from, for messages.
-
-    Raises
-    ------
-    CorruptFileError
-        They differ.
+    teller
+        What the other list is from.
     """
-    for name, size in other.items():
-        entry = listed.get(name)
-        if entry is not None and None not in (entry.size, size) and entry.size != size and name != MANIFEST:
-            raise CorruptFileError(
-                f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {origin}; the copy is incomplete, or "
-                "of two versions of the product"
-            )
+    return [
+        f"{name} has {size} bytes by {teller}, {entry.size} by the manifest, which is not believed."
+        for name, size in other.items()
+        if name != MANIFEST
+        and (entry := listed.get(name)) is not None
+        and None not in (entry.size, size)
+        and entry.size != size
+    ]

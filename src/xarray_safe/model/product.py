@@ -122,9 +122,14 @@ class Product:
     elided
         Elements before and after the middle of huge documents, which is not read (see `lookups.Documents`).
     declared_files
-        Look-ups of the files that the metadata name (without suffix): these must be there.
+        Look-ups of the files that the metadata name (without suffix): these must be there, and no other file of their
+        kind is taken for them.
+    identifiers
+        Look-ups of identifiers that hold the names of the product's folders: they decide where there are several.
     optional_folders
         Folders of files that a whole product may lack; they are missed only if the manifest lists them.
+    respell
+        An XML file with the names of elements as they are today, from one of an older specification.
     chunks
         Shape of a variable's chunks in EOPF Zarr; empty where Zarr's own rule decides.
     data_attribute
@@ -144,7 +149,9 @@ class Product:
     roots: Mapping[str, str] = field(default_factory=dict)
     elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     declared_files: tuple[X, ...] = ()
+    identifiers: tuple[X, ...] = ()
     optional_folders: tuple[str, ...] = ()
+    respell: Callable[[bytes], bytes] | None = None
     chunks: Callable[[Var], tuple[int, ...]] = _no_chunks
     data_attribute: str = "_eopf_attrs"
     explain_absence: Callable[[Context], str] = _default_reason

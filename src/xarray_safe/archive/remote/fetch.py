@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
 from xarray_safe.archive.remote.store import ObjectVersion, RangeResponse, Store, TransientError
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError, SafeError
 from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
 from xarray_safe.runtime import PerProcess, settings
 
@@ -27,11 +27,21 @@ _PIECE = 8 << 20
 """Maximum bytes of one request."""
 
 
+class OtherSizeError(CorruptFileError):
+    """A file has another size than the product's manifest claims: ask for it again, by its own."""
+
+    def __init__(self, path: str, size: int, claimed: int) -> None:
+        super().__init__(f"{path} has {size} bytes, {claimed} by the manifest")
+        self.path, self.size, self.claimed = path, size, claimed
+
+
 @dataclass
 class VersionTracker:
     """The versions of files when they were first read; any thread may use it."""
 
     seen: dict[str, ObjectVersion] = field(default_factory=dict)
+    claims: dict[str, int] = field(default_factory=dict)
+    """Sizes of files that a manifest claims: the server's word outweighs them."""
 
     def check(self, path: str, label: str, now: ObjectVersion) -> None:
         """Compare a version with the first one.
@@ -40,7 +50,13 @@ class VersionTracker:
         ------
         CorruptFileError
             The file was replaced.
+        OtherSizeError
+            It is not as large as a manifest claims; the claim is dropped.
         """
+        claim = self.claims.pop(path, None)
+        if None not in (claim, now.size) and claim != now.size and path not in self.seen:
+            self.seen[path] = now
+            raise OtherSizeError(path, now.size or 0, claim or 0)
         before = self.seen.setdefault(path, now)
         if before == now:
             return
@@ -88,6 +104,22 @@ class Fetcher:
         """Return the versions of the files below a folder; see `Store.list_files`."""
         policy = remote_policy()
         return run(self._persist(path, lambda: self.store.list_files(path), policy), policy.deadline)
+
+    def one_and_find(
+        self, path: str, folder: str
+    ) -> tuple[RangeResponse | SafeError, Mapping[str, ObjectVersion] | SafeError | None]:
+        """Fetch a file whole and list a folder at the same time; what failed is returned as its error."""
+        policy = remote_policy()
+
+        async def both() -> tuple[object, object]:
+            listing = self._persist(folder, lambda: self.store.list_files(folder), policy)
+            return await asyncio.gather(self._one(ByteRange(path, 0, None), policy), listing, return_exceptions=True)
+
+        answer, found = run(both(), policy.deadline)
+        for result in (answer, found):
+            if isinstance(result, BaseException) and not isinstance(result, SafeError):
+                raise result
+        return answer, found  # type: ignore[return-value]
 
     def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.

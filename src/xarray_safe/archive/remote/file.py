@@ -104,8 +104,8 @@ class RemoteFile:
         return hash(self._origin)
 
 
-def open_zip(place: RemoteLocation) -> ZipArchive:
-    """Open a remote zip: usually one request.
+def open_zip(place: RemoteLocation, inner: str = "") -> ZipArchive:
+    """Open a remote zip, or the product in a folder of it: usually one request.
 
     Raises
     ------
@@ -113,6 +113,6 @@ def open_zip(place: RemoteLocation) -> ZipArchive:
         There is no such file, it cannot be read, or not by ranges, or it is not a product.
     """
     file, tail = RemoteFile.probe(place)
-    archive = ZipArchive(file)
+    archive = ZipArchive(file, inner=inner)
     archive.open(tail)
     return archive

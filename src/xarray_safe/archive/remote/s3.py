@@ -83,15 +83,18 @@ class S3Store:
         return f"s3://{path}"
 
     async def list_files(self, path: str) -> dict[str, ObjectVersion]:
-        """Return names, sizes and ETags of the files of a product: two requests, and one for each further 1000 files.
+        """Return names, sizes and ETags of the files of a product: one request for each 1000 files.
 
-        Of a folder that is not a product, only the first 1000 entries in it; names of folders end with a slash.
+        A folder without ``.SAFE`` takes one more, which shows whether it is a product; if not, only the first 1000
+        entries in it are returned. Names of folders end with a slash.
         """
         list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
             raise InvalidArgumentError(f"{self.label(path)} has no bucket; give s3://bucket/…/X.SAFE")
         prefix = f"{key.rstrip('/')}/" if key else ""
         try:
+            if key.lower().rstrip("/").endswith(".safe"):
+                return await self._below(list_objects, bucket, prefix)
             top = _names(await list_objects(Bucket=bucket, Prefix=prefix, Delimiter="/"), prefix)
             return await self._below(list_objects, bucket, prefix) if is_product(top) else top
         except SafeError:

@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import Either, F, X
+from xarray_safe.model.lookups import Either, F, X, finite
 from xarray_safe.products.sentinel2 import bands as s2
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.descriptions import COPY
@@ -296,7 +296,15 @@ def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
     assets = assets_of({var.attrs[COPY]["short_name"]: var for var in variables if COPY in var.attrs})  # type: ignore[index]
     stac = {**attrs["stac_discovery"], "assets": assets}
     summed = {**stac, "assets": {name: asset for name, asset in assets.items() if name != "suaod550"}}
-    return {**attrs, "stac_discovery": {**stac, "id": product_name(summed, attrs["other_metadata"])}}
+    return {**attrs, "stac_discovery": {**stac, **named(product_name, summed, attrs["other_metadata"])}}
+
+
+def named(name: Callable[..., str], *arguments: Any, **more: Any) -> dict[str, str]:
+    """Return the EOPF name as ``{"id": …}``; nothing where a part of it is unknown."""
+    try:
+        return {"id": name(*arguments, **more)}
+    except KeyError:  # properties that the archive's metadata lack are absent
+        return {}
 
 
 def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
@@ -357,7 +365,7 @@ def middle_time(start: str, stop: str) -> str:
 
 def points(text: str) -> list[list[float]]:
     """(longitude, latitude) pairs of a GML list of latitudes and longitudes."""
-    numbers = [float(number) for number in text.replace(",", " ").split()]
+    numbers = [finite(number) for number in text.replace(",", " ").split()]
     if len(numbers) < 6:
         raise ValueError("a footprint has at least three points")
     return [[longitude, latitude] for latitude, longitude in zip(numbers[::2], numbers[1::2], strict=False)]
