@@ -44,17 +44,6 @@ _NOTE: Final = (
     r'with \{{"source": "[^"]*/{}", "filter_by_keys": \{{\}}, "encode_cf": \[[^]]*\]\}}'
 )
 """Pattern of cfgrib's note on a file."""
-_ADDED: Final = {
-    "group": re.compile(r"^/measurements/reflectance/r\d+m$"),
-    "variable": re.compile(r"/spatial_ref$|^/measurements/reflectance/r\d+m/b\d[\da]$"),
-    "coordinate": re.compile(r"/spatial_ref$"),
-    "attribute": re.compile(
-        r"@(spatial:|proj:|zarr_conventions|multiscales|grid_mapping|stac_discovery/assets/reflectance/)"
-    ),
-}
-"""Paths of what the GeoZarr form has besides, by kind: levels, bands averaged into them, systems of coordinates."""
-_DROPPED: Final = re.compile(r"^/(conditions|quality/probability)/.*@(dtype|fill_value|valid_min|valid_max)$")
-"""Paths of what it leaves out: of floating-point variables."""
 
 
 @dataclass(frozen=True)
