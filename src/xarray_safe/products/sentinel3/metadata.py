@@ -320,6 +320,8 @@ def finish(
     stac = {key: value for key, value in stac.items() if key != "id"}
     named = {shorts[var.path]: var.path for var in variables if var.path in shorts}
     assets = {short: {"href": path, "title": short} for short, path in named.items()}
+    if layout != "2.8":
+        assets = {**stac.get("assets", {}), **assets}
     if layout == "2.8":
         summed = {**stac, "assets": {key: value for key, value in assets.items() if value["href"] != last}}
     else:

@@ -28,7 +28,11 @@ MANIFEST: Final = "xfdumanifest.xml"
 DOCUMENTS: Final = {"manifest": MANIFEST}
 ROOTS: Final = {"manifest": "XFDU"}
 COPY: Final = "_eopf_attrs"
+IN_COPY: Final = frozenset({"fill_value", "short_name", "model", "parameter"})
+"""Attributes of data that layout 2.8 has in the copy of the description only."""
 DATA: Final = "_data"
+WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
+"""Types whose mappings leave the processing history out."""
 ALL: Final = 1 << 31
 """Length of a chunk that is as long as the dimension."""
 TIME: Final = "<M8[ns]"
@@ -115,7 +119,8 @@ def _attributes(product_type: str, tables: str, layout: str) -> dict[str, Any]:
         if specific and "processing:software" in properties:
             own = {**metadata.CONVERTER, "SPECIFIC_PFSD": specific}
             properties["processing:software"] = F(lambda stated: {**stated, **own}, properties["processing:software"])
-    attrs["processing_history"] = metadata.History() if layout == "2.8" else metadata.LastStep()
+    history = metadata.History() if layout == "2.8" else metadata.LastStep()
+    attrs["processing_history"] = {metadata.UNKNOWN: []} if product_type in WITHOUT_HISTORY else history
     return attrs
 
 
@@ -200,7 +205,7 @@ def _data_attributes(row: Row, own: list[Row], layout: str) -> dict[str, Any]:
             copy["eopf_target_dtype"] = row.decoded
         if own:
             copy["coordinates"] = [coordinate.name for coordinate in own]
-        attrs = {**{key: value for key, value in stated.items() if key not in ("fill_value", "short_name")}, COPY: copy}
+        attrs = {**{key: value for key, value in stated.items() if key not in IN_COPY}, COPY: copy}
     else:
         attrs = {**attrs, **({"short_name": row.short} if row.short else {})}
     if coordinates:
