@@ -87,7 +87,7 @@ def main() -> None:
         line = f"{name:32} {median(pairs, 0) * 1000:7.0f} ms wall {median(pairs, 1) * 1000:7.0f} ms CPU"
         ours = times["ours, no indexes" if name.endswith("indexes") else "ours"]
         if pairs is not ours:
-            limit = f" (wanted: at the most {LIMITS[name]})" if name in LIMITS else ""
+            limit = f" (wanted: at most {LIMITS[name]})" if name in LIMITS else ""
             line += f"   ours / this {median(ours, 0) / median(pairs, 0):.2f}{limit}"
         print(line)
 

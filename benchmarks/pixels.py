@@ -293,7 +293,7 @@ def main() -> None:
     runs = 1 if arguments.smoke else arguments.runs
     print(machine())
     rows = windows(safe, runs) + whole(safe, min(runs, 2)) + overview_bytes(safe) + against(safe, folder, runs)
-    print("| | counts | decoded | at the most |\n|---|---|---|---|")
+    print("| | counts | decoded | maximum |\n|---|---|---|---|")
     for what, raw, decoded, bar in rows:
         print(f"| {what} | {raw:.3g} | {decoded:.3g} | {bar} |")
 

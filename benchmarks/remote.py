@@ -64,9 +64,9 @@ import os, resource
 url, image = sys.argv[1], sys.argv[2]
 from xarray_safe.archive.ranges import ByteRange
 from xarray_safe.archive.remote.connect import connect
-from xarray_safe.archive.remote.fetch import Fetcher, Versions
+from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 place = connect(f"{url}/{image}", {})
-fetcher = Fetcher(place.store, Versions())
+fetcher = Fetcher(place.store, VersionTracker())
 size = fetcher.one(place.path, -1).version.size
 def note(work):
     wall, cpu = time.perf_counter(), time.process_time()

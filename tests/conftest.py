@@ -131,7 +131,7 @@ def _twin(once: Once, product: Path, layout: str) -> Path:
 
     def write(folder: Path) -> Path:
         target = folder.parent / f"twin-{layout}" / f"{product.stem}-{layout}.zarr"
-        target.parent.mkdir()
+        target.parent.mkdir(exist_ok=True)
         with xr.open_datatree(product, engine="safe", eopf_version=layout) as tree:
             tree.to_zarr(target, zarr_format=2, consolidated=True)
         return target

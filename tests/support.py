@@ -106,11 +106,8 @@ def _watched(method, note):
 
 
 ADVICE = (
-    "fetch",
-    "get it again",
-    "get the product again",
-    "open ",
     "download",
+    "open ",
     "give ",
     "is the product complete",
     "does not",

@@ -53,6 +53,13 @@ def test_old_names_can_be_imported_from_their_module(module: str, name: str) -> 
     assert namespace[name] is getattr(importlib.import_module(module), f"{name}Error")
 
 
+@pytest.mark.parametrize(("old", "new"), [("Side", "ComparedSource"), ("Step", "Measurement")])
+def test_old_names_of_compare_warn_and_are_the_new_classes(old: str, new: str) -> None:
+    room = importlib.import_module("xarray_safe.compare")
+    with pytest.warns(DeprecationWarning, match=f"{old} is now called {new}"):
+        assert getattr(room, old) is getattr(room, new)
+
+
 @pytest.mark.parametrize("module", sorted({module for module, _ in OLD}))
 def test_unknown_names_are_still_errors(module: str) -> None:
     with pytest.raises(AttributeError, match="NoSuchThing"):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from xarray_safe.products import LAYOUTS
 from xarray_safe.sample import write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -82,6 +83,11 @@ def sample(request, tmp_path_factory):
     return request.param, write(tmp_path_factory.mktemp("golden"), **PRODUCTS[request.param])
 
 
+@pytest.fixture(params=LAYOUTS)
+def layout(request):
+    return request.param
+
+
 @pytest.mark.filterwarnings("ignore::xarray_safe.errors.SafeWarning")
 def test_the_tree_is_as_written_down(sample, layout, request):
     name, product = sample
@@ -101,4 +107,4 @@ def test_the_tree_is_as_written_down(sample, layout, request):
 
 
 def test_there_are_no_other_files():
-    assert {path.stem for path in GOLDEN.iterdir()} == {f"{name}-{v}" for name in PRODUCTS for v in ("2.5", "2.8")}
+    assert {path.stem for path in GOLDEN.iterdir()} == {f"{name}-{v}" for name in PRODUCTS for v in LAYOUTS}

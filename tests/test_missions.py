@@ -21,6 +21,8 @@ NAMES = re.compile(
     | \bb(?:0[1-9]|1[0-2]|8a)\b # bands
     | \br(?:10|20|60)m\b       # their groups
     | \bL(?:1C|2A)\b           # levels
+    | \bAUX_[A-Z]+ | MSK_[A-Z]+ | \bMTD_(?:DS|TL)\b | INSPIRE\.xml   # files of theirs
+    | /(?:conditions|quality)/ | \bdetectors?\b   # paths in their trees
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -73,6 +75,10 @@ def test_every_exception_is_still_there() -> None:
         "MTD_MSIL1C.xml",
         "r10m/b04",
         "L2A",
+        "/conditions/geometry/band",
+        "AUX_CAMSFO",
+        "labels of detectors",
+        "GRANULE/MTD_TL.xml",
     ],
 )
 def test_the_pattern_finds(text: str) -> None:

@@ -17,8 +17,8 @@ SOURCES = Path(xarray_safe.__file__).parent
 
 ROOMS = (
     "errors", "settings", "runtime", "net", "archive", "model", "formats", "crs", "products", "access", "sample",
-    "summary", "tile_indexes", "lazy", "accessor", "backend", "zarr", "quicklook", "location", "compare", "catalogs",
-    "cubes", "intake", "cli", "__init__",
+    "summary", "tile_indexes", "lazy", "accessor", "backend", "encoding", "zarr", "quicklook", "location", "compare",
+    "catalogs", "cubes", "intake", "cli", "__init__",
 )  # fmt: skip
 """All rooms (the modules and folders at the top of the package) from the ground up, those to come included. A file
 imports from its own room and from those before it."""

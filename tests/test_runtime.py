@@ -114,6 +114,32 @@ def test_a_forked_child_inherits_only_what_it_may() -> None:
     guard.release()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_free_connections() -> None:
+    class Connection:
+        def __del__(self) -> None:
+            closed.append(os.getpid())
+
+    closed: list[int] = []
+    value = runtime.PerProcess(Connection, connected=True)
+    mine = id(value())
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if id(value()) != mine and not closed else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    value.forget()
+    assert closed == [os.getpid()]
+
+
+def test_state_of_an_object_goes_with_it() -> None:
+    value = runtime.PerProcess(dict[str, int])
+    assert value in runtime.PerProcess.instances()
+    name = id(value)
+    del value
+    assert name not in map(id, runtime.PerProcess.instances())
+
+
 def test_tasks_run_in_parallel_unless_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XARRAY_SAFE_THREADS", "2")
     runtime.reset()

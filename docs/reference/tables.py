@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def pages() -> dict[str, str]:
-    """Give all pages by file name."""
+    """Return all pages by file name."""
     found = {}
-    for product_type in TYPES:
+    for product_type in filter(lambda product_type: product_type.static, TYPES):
         for layout, table in product_type.layouts.items():
             product = table(None)
             found[f"{product.type.lower()}-{layout}.md"] = page(product, product_type.marker)
@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
 
 
 def page(product: Product, marker: str) -> str:
-    """Give the page of one product type in one layout."""
+    """Return the page of one product type in one layout."""
     groups: dict[str, list[Var]] = defaultdict(list)
     for var in product.variables:
         groups[var.path.rpartition("/")[0]].append(var)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from xarray_safe.access import size as product_size
     from xarray_safe.compare import Comparison, MeasuringFailedError
     from xarray_safe.compare import compare as compare_products
+    from xarray_safe.encoding import common_encoding
     from xarray_safe.sample import write as write_sample
     from xarray_safe.summary import Summary
     from xarray_safe.summary import summary as summarize
@@ -85,6 +86,7 @@ __all__ = [
     "__version__",
     "access",
     "catalogs",
+    "common_encoding",
     "compare",
     "compare_products",
     "intake",
@@ -112,6 +114,7 @@ _HOMES = {
 }
 _NAMES = {name: (home, name) for home, names in _HOMES.items() for name in names.split()} | {
     # functions that are called as their module is
+    "common_encoding": ("encoding", "common_encoding"),
     "compare_products": ("compare", "compare"),
     "product_size": ("access", "size"),
     "save_tile_indexes": ("tile_indexes", "save"),

@@ -50,6 +50,7 @@ class OpenKeywords(DecoderKeywords, total=False):
     storage_options: dict[str, Any] | None
     overview: int
     chunk_layout: str
+    missing: str
 
 
 _DECODERS: Final = tuple(DecoderKeywords.__annotations__)
@@ -84,7 +85,7 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             Path of the group, with or without a leading slash, e.g. ``measurements/reflectance``. The groups
             that there are are listed in ``encoding["groups"]`` of the root.
         eopf_version : str
-            Layout of the tree: ``"2.8"``, ``"2.5"``, or a patch version of them.
+            Layout of the tree: ``"2.8"`` (the default), ``"3.0"``, ``"2.7"``, ``"2.6"``, ``"2.5"``, or a patch version.
         storage_options : dict, optional
             For remote archives.
         overview : int
@@ -92,6 +93,10 @@ class SafeBackendEntrypoint(BackendEntrypoint):
             in which a sample that no-data touches is no-data, classes and masks as every ``2**overview``-th pixel.
         chunk_layout : str
             What ``chunks={}`` uses: ``"tile"``, whole tiles of the images, or ``"eopf"``, the chunks of EOPF Zarr.
+        missing : str
+            What to do about files and metadata that are absent or cannot be read: ``"warn"`` (open the rest, with one
+            `SafeWarning` that names what is absent and why), ``"raise"`` an error, or ``"ignore"``. What decides how
+            values are scaled is never guessed: where it is not known, there is an error in any case.
 
         Raises
         ------
@@ -160,7 +165,13 @@ def _open(path: Path, keywords: OpenKeywords) -> tuple[dict[str, Any], str, Tree
     if unknown:
         raise TypeError(f'engine="safe" has no argument {", ".join(sorted(unknown))}')
     group = group_path(keywords.get("group"))
-    options = BuildOptions(keywords.get("overview", 0), keywords.get("chunk_layout", "tile"))
+    dropped = keywords.get("drop_variables") or ()
+    options = BuildOptions(
+        keywords.get("overview", 0),
+        keywords.get("chunk_layout", "tile"),
+        keywords.get("missing", "warn"),
+        frozenset((dropped,) if isinstance(dropped, str) else dropped),
+    )
     archive = open_archive(path, keywords.get("storage_options"))
     tree = open_tree(archive, keywords.get("eopf_version", DEFAULT_LAYOUT), group, options)
     if group not in tree.nodes:

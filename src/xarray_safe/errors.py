@@ -102,8 +102,10 @@ def how_to_install(extra: str) -> str:
     return f'pip install "xarray-safe[{extra}]", or in a clone of the repository pip install ".[{extra}]"'
 
 
-def deprecated_names(module: str, *errors: type[SafeError], stacklevel: int = 2) -> Callable[[str], type[SafeError]]:
-    """Return a module's ``__getattr__`` under which errors are still found by their names without ``Error``.
+def deprecated_names(
+    module: str, *errors: type[SafeError], stacklevel: int = 2, **others: type
+) -> Callable[[str], type]:
+    """Return a module's ``__getattr__`` that still finds classes by their old names, with a warning.
 
     Parameters
     ----------
@@ -113,10 +115,12 @@ def deprecated_names(module: str, *errors: type[SafeError], stacklevel: int = 2)
         Classes whose old name is their name without the suffix.
     stacklevel
         Calls from the place that asks for a name to the returned function, plus one.
+    **others
+        Other renamed classes, by their old names.
     """
-    renamed = {error.__name__.removesuffix("Error"): error for error in errors}
+    renamed = {error.__name__.removesuffix("Error"): error for error in errors} | others
 
-    def find(name: str) -> type[SafeError]:
+    def find(name: str) -> type:
         if name not in renamed:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = renamed[name]

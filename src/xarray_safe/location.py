@@ -220,7 +220,7 @@ def size_text(size: int | None, unknown: str = "–") -> str:
 
 @contextmanager
 def _extra_access() -> Iterator[None]:
-    """Say which extra a missing package belongs to."""
+    """Add to an error the extra that a missing package belongs to."""
     try:
         yield
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""True-colour pictures of a product, as PNG."""
+"""Pictures of a product, as PNG: in true colour, or in grey where it has none."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SMALLEST: Final = 4
 """The images hold 1/2, 1/4, 1/8 and 1/16 of their resolution."""
+
+_SAMPLES: Final = 3
+"""Samples at least, side by side, that make a pixel of a grey picture."""
 
 BRIGHTEST: Final = 0.3
 """Reflectance that is shown as white: land is seldom brighter, clouds are."""
@@ -51,7 +54,7 @@ def true_colour(tree: DataTree, max_size: int = 360) -> bytes | None:
 
 
 def true_colour_of_safe(archive: Archive, max_size: int) -> bytes:
-    """Draw a SAFE in true colour, from the low resolutions that its images hold.
+    """Draw a SAFE in true colour, from the low resolutions that its images hold; in grey if it has no colours.
 
     The bands are read from the neutral tree: importing xarray and pandas would take longer than the picture.
 
@@ -67,6 +70,12 @@ def true_colour_of_safe(archive: Archive, max_size: int) -> bytes:
     SafeError
         What ``engine="safe"`` raises.
     """
+    from xarray_safe.model.product import Facts
+    from xarray_safe.products import identify
+
+    product_type = identify(facts := Facts(archive))
+    if not product_type.true_colour and product_type.picture:
+        return _grey(archive, product_type.picture(facts), max_size)
     images = _reduced(archive, _SMALLEST)
     size = max(images[0].array.shape) << _SMALLEST  # but for some pixels
     wanted = -(-size // stride(size, max_size))
@@ -96,6 +105,35 @@ def _reduced(archive: Archive, reduction: int) -> list[Entry]:
         missing = ", ".join(path for path, entry in entries.items() if entry is None)
         raise MissingFileError(f"{archive.url}: the picture needs {missing}, which the product lacks.")
     return found
+
+
+def _grey(archive: Archive, path: str, max_size: int) -> bytes:
+    """Draw the amplitude of one image, averaged in power, so that speckle is less."""
+    entry = _image(archive, path, _SMALLEST)
+    size = max(entry.array.shape) << _SMALLEST
+    reduction = next((n for n in range(_SMALLEST, 0, -1) if size >> n >= _SAMPLES * max_size), 0)
+    if reduction != _SMALLEST:
+        entry = _image(archive, path, reduction)
+    whole = tuple(slice(0, length, 1) for length in entry.array.shape)
+    power = np.abs(entry.array[whole]).astype(np.float32) ** 2
+    step = min(stride(max(power.shape), max_size), *power.shape)
+    rows, columns = (length // step for length in power.shape)
+    mean = power[: rows * step, : columns * step].reshape(rows, step, columns, step).mean((1, 3))
+    amplitude = np.sqrt(np.where(mean > 0, mean, np.nan))
+    white = np.nanpercentile(amplitude, 98) if np.isfinite(amplitude).any() else 1
+    return png(to_rgba(np.repeat((amplitude * (BRIGHTEST / white))[..., None], 3, -1)))
+
+
+def _image(archive: Archive, path: str, reduction: int) -> Entry:
+    """Open one image at a lower resolution."""
+    from xarray_safe.model.build import BuildOptions
+    from xarray_safe.products import open_tree
+
+    tree = open_tree(archive, below=path.rpartition("/")[0], options=BuildOptions(reduction))
+    entry = tree.entry(path)
+    if entry is None:
+        raise MissingFileError(f"{archive.url}: the picture needs {path}, which the product lacks.")
+    return entry
 
 
 def _window(every: slice, shape: tuple[int, ...]) -> tuple[slice, ...]:

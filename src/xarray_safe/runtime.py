@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from weakref import ref
 
 from xarray_safe.settings import Settings
 
@@ -34,17 +35,21 @@ class PerProcess(Generic[T]):
     make
         Makes the value. While it runs, other threads that need the value wait.
     inherited
-        Whether a forked child goes on with its parent's value: one that holds no lock, thread or handle.
+        Whether a forked child continues with its parent's value: one that holds no lock, thread or handle.
+    connected
+        Whether the value holds connections: a forked child, which must not use them, does not free them either, because
+        that would close them for its parent.
     """
 
-    _all: ClassVar[list[PerProcess[Any]]] = []
+    _all: ClassVar[list[ref[PerProcess[Any]]]] = []
+    _of_parents: ClassVar[list[object]] = []
 
-    def __init__(self, make: Callable[[], T], *, inherited: bool = False) -> None:
+    def __init__(self, make: Callable[[], T], *, inherited: bool = False, connected: bool = False) -> None:
         self._make = make
-        self._inherited = inherited
+        self._inherited, self._connected = inherited, connected
         self._value: T | object = _NOT_MADE
         self._lock = threading.RLock()
-        self._all.append(self)
+        self._all.append(ref(self, self._all.remove))
 
     def __call__(self) -> T:
         """Return the value; make it if there is none."""
@@ -64,13 +69,15 @@ class PerProcess(Generic[T]):
     def forget_in_child(self) -> None:
         """Drop what a forked child must not use: a lock that a thread of its parent may hold, and most values."""
         if not self._inherited:
+            if self._connected:
+                self._of_parents.append(self._value)
             self._value = _NOT_MADE
         self._lock = threading.RLock()
 
     @classmethod
     def instances(cls) -> tuple[PerProcess[Any], ...]:
         """Return all state of this process."""
-        return tuple(cls._all)
+        return tuple(state for known in tuple(cls._all) if (state := known()) is not None)
 
 
 def reset() -> None:

@@ -94,7 +94,7 @@ def summary(tree: DataTree | Dataset) -> Summary:
     Parameters
     ----------
     tree
-        A product opened with ``engine="safe"`` or ``engine="zarr"``, in layout 2.5 or 2.8; its root as a Dataset will
+        A product opened with ``engine="safe"`` or ``engine="zarr"``, in any layout; its root as a Dataset will
         do.
 
     Raises

@@ -88,7 +88,7 @@ def use(source: str | os.PathLike[str], *, storage_options: dict[str, Any] | Non
     if not is_remote(path):
         return cache.supply(path)
     from xarray_safe.archive.remote.connect import connect
-    from xarray_safe.archive.remote.fetch import Fetcher, Versions
+    from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 
     place = connect(path, storage_options or {})
-    return cache.supply_bytes(Fetcher(place.store, Versions()).one(place.path).data, place.url)
+    return cache.supply_bytes(Fetcher(place.store, VersionTracker()).one(place.path).data, place.url)

@@ -220,7 +220,7 @@ def test_logout_forgets_the_token(cdse: Cdse, connect: Connect, tmp_path: Path) 
 def test_a_state_folder_that_cannot_be_made_is_a_warning(cdse: Cdse, connect: Connect, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     client = connect(state_folder=tmp_path / "file" / "state")
-    with pytest.warns(SafeWarning, match="cannot be kept"):
+    with pytest.warns(SafeWarning, match="cannot be stored"):
         assert client.login() == USER
     assert get(client, f"{cdse.url}/private") == 200
 

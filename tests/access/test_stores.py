@@ -224,6 +224,6 @@ def test_a_stac_that_gives_odd_places(tmp_path: Path) -> None:
     }
     with (
         rustac(tmp_path, [collection("sentinel-2-l2a")], [odd]) as server,
-        pytest.raises(ServerFailedError, match="none in the web"),
+        pytest.raises(ServerFailedError, match="not one in the web"),
     ):
         SampleService(server.url, limits=LIMITS).find(NAME)

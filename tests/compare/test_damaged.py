@@ -11,7 +11,6 @@ import pytest
 from tests.support import copy, find, replace
 from xarray_safe.compare import compare
 from xarray_safe.compare.report import page
-from xarray_safe.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,11 +111,13 @@ def test_metadata_without_properties(l2a_folder: Path, twin: Path, edit_attrs: C
     assert "no summary" in page(found)
 
 
-def test_a_layout_that_cannot_be_read(l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None]) -> None:
+@pytest.mark.parametrize("layout", [None, "2.8"])
+def test_a_layout_is_read_from_the_groups(
+    l2a_folder: Path, twin: Path, edit_attrs: Callable[..., None], layout: str | None
+) -> None:
+    """Without metadata at the root; what says nothing anywhere is refused (`test_bad_sources`)."""
     edit_attrs("/", lambda attrs: attrs.clear())
-    with pytest.raises(InvalidArgumentError, match=rf"{twin.name}: the layout .* give layout="):
-        compare(l2a_folder, twin, values=False, costs=False)
-    found = compare(l2a_folder, twin, layout="2.8", values=False, costs=False)
+    found = compare(l2a_folder, twin, layout=layout, values=False, costs=False)
     assert found.layout == "2.8"
     assert found.differences
     assert all(difference.path.startswith("/@") for difference in found.differences)

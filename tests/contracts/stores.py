@@ -12,7 +12,7 @@ from xarray_safe.archive.remote.fetch import run
 from xarray_safe.errors import MissingFileError
 
 if TYPE_CHECKING:
-    from xarray_safe.archive.remote.store import Answer, Store
+    from xarray_safe.archive.remote.store import RangeResponse, Store
 
 SECONDS = 30.0
 
@@ -40,7 +40,7 @@ class StoreContract:
         raise NotImplementedError("a fixture of the subclass")
 
     @staticmethod
-    def get(store: Store, path: str, start: int = 0, stop: int | None = None) -> Answer:
+    def get(store: Store, path: str, start: int = 0, stop: int | None = None) -> RangeResponse:
         return run(store.get(path, start, stop), SECONDS)
 
     def test_a_file_is_read_whole(self, store: Store, path: str, content: bytes) -> None:
@@ -83,7 +83,7 @@ class StoreContract:
 
     def test_names_are_listed_with_their_sizes_or_not_at_all(self, store: Store, path: str, content: bytes) -> None:
         folder, _, name = path.rpartition("/")
-        found = run(store.find(folder or path), SECONDS)
+        found = run(store.list_files(folder or path), SECONDS)
         if found is not None:
             assert found[name].size == len(content)
             assert all(not listed.startswith("/") for listed in found)

@@ -45,7 +45,7 @@ def test_layout_by_converter_then_by_stac(attrs, layout):
         ({}, "stac_version is missing"),
         ({"stac_discovery": "text"}, "stac_version is missing"),
         (stac("2.0.0"), "stac_version is 2.0.0"),
-        (history("9.9"), "unknown"),
+        (history("9.9"), r"converter 9\.9"),
     ],
 )
 def test_layouts_that_are_not_known_are_refused(attrs, why):

@@ -91,9 +91,9 @@ class CDSE:
         Whether processes share one login, through a file of mode 0600 in the user's state folder. By default yes,
         unless ``XARRAY_SAFE_KEEP_TOKEN=0``.
     state_folder
-        Where that file lies.
+        Where that file is stored.
     prompt
-        Whether to ask in a terminal for what is not given.
+        Whether to ask in a terminal for missing credentials.
     endpoints
         Where the services are; by default ``XARRAY_SAFE_CDSE_URL`` (a mirror that has all of them), or the real ones.
     limits
@@ -147,7 +147,7 @@ class CDSE:
         self._slots = threading.BoundedSemaphore(_CONNECTIONS)
 
     def login(self) -> str:
-        """Log in now (or take up a login that is there) and give the user's name.
+        """Log in now (or use an existing login) and return the user's name.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class CDSE:
         Raises
         ------
         UnknownProductError
-            There is none of this name.
+            There is no product of this name.
         """
         if via == "odata":
             return catalogue.find(self._plain, self.endpoints.odata, name, self.limits)
@@ -208,9 +208,9 @@ class CDSE:
         datetime
             An instant or interval, e.g. ``2025-05-01/2025-05-31``.
         cloud_cover
-            Percent at the most.
+            Maximum percent.
         limit
-            Products at the most.
+            Maximum number of products.
         """
         items = stac.search(
             self.endpoints.stac,
@@ -258,6 +258,7 @@ class CDSE:
         *,
         progress: bool | None = None,
         verify: bool = True,
+        overwrite: bool = False,
     ) -> Path:
         """Download a product as the zip that it comes in; ``engine="safe"`` opens it as it is.
 
@@ -267,35 +268,38 @@ class CDSE:
         Parameters
         ----------
         name
-            Of the product, or what `find` gave.
+            Of the product, or the result of `find`.
         folder
             Where to put it.
         progress
             Whether to show a bar; by default if standard error is a terminal.
         verify
             Whether to check all files against the product's manifest (the catalogue's checksum is always checked).
+        overwrite
+            Whether to download the product although it is there: as ``….SAFE.zip``, ``….zip`` or unpacked.
 
         Returns
         -------
         Path
-            Of the zip, ``….SAFE.zip``.
+            Of the zip, ``….SAFE.zip``, or of the product that was there.
 
         Raises
         ------
         UnknownProductError, ProductOfflineError, QuotaReachedError, DiskFullError, LoginFailedError, ServerFailedError
-            It cannot be had.
+            It is not available.
         CorruptFileError
-            What came is damaged; it is deleted.
+            What came is damaged; it is deleted. What opens and passes the checksums of its own zip is kept, with a
+            `SafeWarning` if the catalogue or the manifest says otherwise.
         """
         wanted = name if isinstance(name, str) else name.name
         target = download.target_of(Path(folder), catalogue.product_name(wanted))
-        there = download.existing(target)
+        there = None if overwrite else download.existing(target)
         if there:
             return there
         info = self.find(name) if isinstance(name, str) else name
         if info.online is False:
             raise ProductOfflineError(
-                f"{info.name} is offline: it lies on tape. Order it on https://browser.dataspace.copernicus.eu and "
+                f"{info.name} is offline: it is on tape. Order it on https://browser.dataspace.copernicus.eu and "
                 "come back when it is there."
             )
         if info.id is None:
@@ -308,7 +312,9 @@ class CDSE:
         if not self._slots.acquire(timeout=max(self.limits.patience, 24 * 3600.0)):
             raise AccessError("other downloads of this process have not ended for a day")
         try:
-            return download.download(info, target, ask, self.limits, progress=progress, verify=verify)
+            return download.download(
+                info, target, ask, self.limits, progress=progress, verify=verify, overwrite=overwrite
+            )
         finally:
             self._slots.release()
 
@@ -334,7 +340,7 @@ class CDSE:
         return f"CDSE({http.host_of(self.endpoints.odata)!r})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse: a login must not be written to disk or sent elsewhere."""
+        """Refuse: a login must not be written to disk or sent to others."""
         raise TypeError("CDSE holds a login and does not pickle; make one in each process, they share one token")
 
 

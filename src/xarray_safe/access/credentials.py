@@ -67,7 +67,7 @@ class LoginSource:
     prompt: bool
 
     def known_username(self) -> str | None:
-        """Return the user name as far as it is known without asking."""
+        """Return the user name if it is known without asking."""
         return self.username or os.environ.get("CDSE_USERNAME") or None
 
     def find(self) -> Credentials:

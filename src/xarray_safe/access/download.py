@@ -1,4 +1,4 @@
-"""Download a product: once however many ask for it, verified, and under its name only when it is whole."""
+"""Download a product: once for all callers, verified, and under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import blake3
@@ -16,7 +17,7 @@ from xarray_safe.access.errors import AccessError, DiskFullError
 from xarray_safe.access.transfer import Transfer
 from xarray_safe.archive import open_archive
 from xarray_safe.archive import verify as manifest
-from xarray_safe.errors import CorruptFileError, SafeError
+from xarray_safe.errors import CorruptFileError, MissingFileError, SafeError, SafeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from xarray_safe.access.http import Limits
     from xarray_safe.access.odata import ProductInfo
     from xarray_safe.access.transfer import SendRequest
+    from xarray_safe.archive.manifest import ManifestEntry
 
 _SHOWN = 5
 """Damaged files that an error names."""
@@ -37,18 +39,21 @@ def target_of(folder: Path, name: str) -> Path:
 
 
 def existing(target: Path) -> Path | None:
-    """Return a product that is already there; None if there is none.
+    """Return a product that is already there, as a zip or unpacked, by whatever program; None if there is none.
 
-    Raises
-    ------
-    CorruptFileError, NotASafeError
-        Something of its name is there, but it is no whole product (another program's work: ours is renamed only
-        when it is whole).
+    What does not open (an interrupted download of another program, an error page of a server) is not one: it is
+    replaced if it has our name, else left alone.
     """
-    if not target.exists():
-        return None
-    open_archive(target).close()
-    return target
+    name = target.name.removesuffix(".zip")
+    stem = name.removesuffix(".SAFE")
+    for path in dict.fromkeys(
+        (target, target.with_name(f"{stem}.zip"), target.with_name(name), target.with_name(stem))
+    ):
+        if path.exists():
+            with contextlib.suppress(SafeError):
+                open_archive(path).close()
+                return path
+    return None
 
 
 def download(
@@ -59,13 +64,14 @@ def download(
     *,
     progress: bool | None = None,
     verify: bool = True,
+    overwrite: bool = False,
 ) -> Path:
     """Download a product as a zip.
 
     Parameters
     ----------
     info
-        What the catalogue says of it: size and checksums are held against what comes.
+        Its entry in the catalogue, with size and checksums to compare.
     target
         Path of the zip.
     ask
@@ -76,16 +82,19 @@ def download(
         Whether to show a bar; by default if standard error is a terminal.
     verify
         Whether to check each file against the product's own manifest, too (0.7 GB: some seconds).
+    overwrite
+        Whether to download what is there already.
 
     Returns
     -------
     Path
-        `target`.
+        `target`, or what was there.
 
     Raises
     ------
     CorruptFileError
-        What came is not what the catalogue or the manifest says; it is deleted.
+        What came is damaged; it is deleted. What opens and has the checksums of its own zip is not: if it is not what
+        the catalogue or the manifest says, there is a `SafeWarning`.
     AccessError
         One of its children.
     """
@@ -95,30 +104,66 @@ def download(
     except OSError as error:
         raise AccessError(f"{target.parent} cannot be made ({error.strerror}).") from None
     with _only_one(part, target, limits):
-        found = existing(target)
+        found = None if overwrite else existing(target)
         if found:  # another process was faster
             return found
         with _bar(info, progress, limits) as show:
             transfer = Transfer(ask, part, info.name, limits, show)
             _check_room(info, part)
-            size = transfer.run()
+            size = transfer.download()
         try:
-            _check_whole(info, part, size)
-            if verify:
-                _check_files(info, part, progress)
-            else:
-                open_archive(part).close()
+            doubts = _check(info, part, size, progress, verify=verify)
         except SafeError:
-            transfer.forget()
+            transfer.discard()
             raise
         os.replace(part, target)
-        transfer.forget()
+        transfer.discard()
+    if doubts:
+        warnings.warn(
+            f"{target}: {doubts} It opens, and all files have the checksums that the zip gives, so that it is kept.",
+            SafeWarning,
+            stacklevel=3,
+        )
     return target
+
+
+def _check(info: ProductInfo, part: Path, size: int, progress: bool | None, *, verify: bool) -> str:
+    """Check what came; return what the catalogue or the manifest says otherwise of a sound zip, "" if nothing.
+
+    Raises
+    ------
+    SafeError
+        It is no product, or its zip is damaged.
+    """
+    right, doubts = _check_whole(info, part, size)
+    if verify and not doubts:
+        try:
+            doubts = _check_files(info, part, progress)
+        except MissingFileError as error:  # it has no manifest
+            doubts = str(error)
+    if doubts and not right:
+        damaged = _damaged(part)
+        if damaged:
+            raise CorruptFileError(f"{info.name}: {doubts} {damaged} It is deleted; download it again.")
+    open_archive(part).close()
+    return doubts
+
+
+def _damaged(part: Path) -> str:
+    """Say which files of a zip do not have the checksums that the zip itself gives; "" if all have."""
+    archive = open_archive(part)
+    problems = []
+    for name in archive.names:
+        try:
+            archive.read(name)
+        except SafeError as error:
+            problems.append(f"{name}: {error}")
+    return _list(tuple(problems)) if problems else ""
 
 
 @contextlib.contextmanager
 def _only_one(part: Path, target: Path, limits: Limits) -> Iterator[None]:
-    """Hold the lock of a download; whoever else holds it must be seen to get on with it."""
+    """Hold the lock of a download; wait for another holder while it makes progress."""
     path = part.with_name(f"{part.name}.lock")
     lock = FileLock(path, mode=0o644)
     size, since = -1, time.monotonic()
@@ -146,7 +191,7 @@ def _only_one(part: Path, target: Path, limits: Limits) -> Iterator[None]:
 
 
 def _check_room(info: ProductInfo, part: Path) -> None:
-    """Look whether there is room, before anything is moved."""
+    """Check free space before the download."""
     if info.size is None:
         return
     missing = info.size - (part.stat().st_size if part.is_file() else 0)
@@ -157,51 +202,43 @@ def _check_room(info: ProductInfo, part: Path) -> None:
         )
 
 
-def _check_whole(info: ProductInfo, part: Path, size: int) -> None:
-    """Hold the whole against the catalogue; a checksum says more than a size, so it decides where there is one."""
+def _check_whole(info: ProductInfo, part: Path, size: int) -> tuple[bool, str]:
+    """Compare the whole with the catalogue; a checksum says more than a size, so it decides where there is one.
+
+    Returns
+    -------
+    right, doubts
+        Whether the catalogue's checksum proves the file; what is otherwise than in the catalogue.
+    """
     method = next((name for name in ("BLAKE3", "MD5") if name in info.checksums), None)
     if method is None:
         if info.size is not None and size != info.size:
-            raise CorruptFileError(
-                f"{info.name}: {size} bytes came, the catalogue says {info.size}. They are deleted; get it again."
-            )
-        return
+            return False, f"{size} bytes came, the catalogue says {info.size}."
+        return False, ""
     hasher = blake3.blake3() if method == "BLAKE3" else hashlib.md5(usedforsecurity=False)
     with open(part, "rb") as file:
         while piece := file.read(1 << 22):
             hasher.update(piece)
     if hasher.hexdigest() != info.checksums[method]:
-        raise CorruptFileError(
-            f"{info.name}: what came ({size} bytes) has not the {method} that the catalogue gives.{_culprits(part)} "
-            "It is deleted; get it again."
-        )
+        return False, f"what came ({size} bytes) has not the {method} that the catalogue gives."
+    return True, ""
 
 
-def _culprits(part: Path) -> str:
-    """Say which files in a damaged zip are."""
-    try:
-        problems = manifest.check(part).problems
-    except (SafeError, OSError) as error:
-        return f" {error}"
-    return f" {_list(problems)}." if problems else " All files in it are as its manifest says: the zip's frame is."
-
-
-def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> None:
-    """Hold all files against the product's own manifest."""
+def _check_files(info: ProductInfo, part: Path, progress: bool | None) -> str:
+    """Compare all files with the product's own manifest; return what is otherwise, "" if nothing."""
     with _bar(info, progress, None) as show:
         done = 0
 
-        def count(entry: manifest.Entry) -> None:
+        def count(entry: ManifestEntry) -> None:
             nonlocal done
             done += entry.size or 0
             show(done, None)
 
         report = manifest.check(part, count)
-    if report.problems:
-        raise CorruptFileError(
-            f"{info.name}: {len(report.problems)} of {report.files} files are not as the manifest says: "
-            f"{_list(report.problems)}. It is deleted; get it again."
-        )
+    if not report.problems:
+        return ""
+    listed = _list(report.problems)
+    return f"{len(report.problems)} of {report.files} files are not as the manifest says: {listed}."
 
 
 def _list(problems: tuple[str, ...]) -> str:

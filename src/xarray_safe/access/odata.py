@@ -29,17 +29,17 @@ class ProductInfo:
     Parameters
     ----------
     name
-        With its ending, ``.SAFE``.
+        With its ending, ``.SAFE``, if the catalogue has it so.
     id
-        The catalogue's own (a UUID); None where it is not told.
+        The catalogue's own (a UUID); None if not given.
     s3_path
         Bucket and key, ``/eodata/…/….SAFE``. It cannot be derived from the name.
     size
-        Bytes of the download; None where the catalogue does not know.
+        Bytes of the download; None if not known.
     checksums
         Of the download, hexadecimal, by method: ``MD5``, ``BLAKE3``. May be empty.
     online
-        Whether it can be had at once; None where the catalogue does not say.
+        Whether it is available at once; None if not known.
     sensing
         When sensing started (ISO 8601).
     cloud_cover
@@ -67,7 +67,7 @@ def product_name(text: str) -> str:
     Raises
     ------
     InvalidArgumentError
-        It is no name, or one of the EOPF's own names, which do not tell which tile it is.
+        It is not a name, or one of the EOPF's own names, which lack the tile.
     """
     last = text.strip().rstrip("/\\").replace("\\", "/").rpartition("/")[2]
     name = re.sub(r"(?i)(\.SAFE)?(\.zip)?$|\.zarr$|\.zarr\.zip$", "", last)
@@ -77,7 +77,7 @@ def product_name(text: str) -> str:
             f"{_example()}."
         )
     if not _NAME.fullmatch(name):
-        raise InvalidArgumentError(f"{text!r} is no name of a product, such as {_example()}.")
+        raise InvalidArgumentError(f"{text!r} is not the name of a product, such as {_example()}.")
     return name
 
 
@@ -94,11 +94,13 @@ def find(session: requests.Session, odata: str, name: str, limits: Limits) -> Pr
     Raises
     ------
     UnknownProductError
-        There is none; the error names others of the same tile and time, since reprocessing changes names.
+        There is no such product; the error names others of the same tile and time, since reprocessing changes names.
     """
     wanted = product_name(name)
     full = wanted if "." in wanted else f"{wanted}.SAFE"
     found = _ask(session, odata, f"Name eq '{full}'", limits)
+    if not found and full != wanted:  # some names in the catalogue have no ending
+        found = _ask(session, odata, f"Name eq '{wanted}'", limits)
     if not found:
         raise UnknownProductError(f"The catalogue has no product {full}.{_others(session, odata, wanted, limits)}")
     # the same product may be listed twice: take what can be had, then what was published last
@@ -112,7 +114,7 @@ def _ask(session: requests.Session, odata: str, condition: str, limits: Limits) 
     answer = http.get_json(response, body, "a search")
     entries = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ServerFailedError(f"{http.host_of(odata)} answers a search with something that is no list of products.")
+        raise ServerFailedError(f"{http.host_of(odata)} does not answer a search with a list of products.")
     return entries
 
 

@@ -87,7 +87,7 @@ class SampleService:
         Raises
         ------
         UnknownProductError
-            There is none; the service has a sample of products, and keeps it for a while.
+            There is none; the service has a sample of products, and removes them after a while.
         """
         wanted = odata.product_name(name)
         items = stac.search(self.url, self.limits, ids=[wanted], limit=1)
@@ -178,7 +178,7 @@ def _zarr_product(item: pystac.Item) -> ZarrProduct:
         (asset for asset in item.assets.values() if asset.href.rstrip("/").endswith(".zarr")), None
     )
     if asset is None:
-        raise ServerFailedError(f"The Sample Service does not say where the Zarr of {item.id} lies.")
+        raise ServerFailedError(f"The Sample Service does not say where the Zarr of {item.id} is stored.")
     href = asset.href.rstrip("/")
     if not href.startswith(("https://", "s3://", "http://")):
         raise ServerFailedError(

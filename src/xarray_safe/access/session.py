@@ -1,7 +1,7 @@
-"""One login for all requests, threads and processes: Authlib's OAuth2 client, kept from logging in twice.
+"""One login for all requests, threads and processes: Authlib's OAuth2 client, which logs in only once.
 
 Every password grant is a session at the Copernicus Data Space, which bans accounts with more than a hundred of them.
-So a token is fetched under a lock, kept in a file for other processes, and refreshed before it expires.
+So a token is fetched under a lock, stored in a file for other processes, and refreshed before it expires.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Client(RedirectAuthMixin, OAuth2Session):
 class LoginSession:
     """Requests with a bearer token that is always fresh and goes to allowed hosts only.
 
-    Any number of threads may use one. It does not pickle, since credentials must not travel: make one in each
+    Any number of threads may use one. It cannot be pickled, because credentials must not travel: create one in each
     process; they share the token through its file.
 
     Parameters
@@ -67,7 +67,7 @@ class LoginSession:
     source
         Where the login comes from.
     store
-        Where processes share the token; None keeps it in this session only.
+        Where processes share the token; None: it is of this session only.
     hosts
         Which may receive the token.
     limits
@@ -83,7 +83,7 @@ class LoginSession:
         hosts: HostAllowList,
         limits: Limits,
     ) -> None:
-        HostAllowList((endpoint,))  # raises if the password would go in the open
+        HostAllowList((endpoint,))  # raises if the password would be sent unencrypted
         self._endpoint = endpoint
         self._source = source
         self._store = store
@@ -99,7 +99,7 @@ class LoginSession:
         return f"LoginSession({http.host_of(self._endpoint)!r})"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse: a login must not be written to disk or sent elsewhere."""
+        """Refuse: a login must not be written to disk or sent to others."""
         raise TypeError("a login does not pickle; make one in each process, they share the token through its file")
 
     def request(
@@ -110,7 +110,7 @@ class LoginSession:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send a request and give the answer, whose body is not read yet; see `web.send`.
+        """Send a request and return the response, whose body is not read yet; see `http.send`.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class LoginSession:
         )
 
     def token(self, rejected: str | None = None) -> str:
-        """Return a bearer token that is good for a while yet.
+        """Return a bearer token that does not expire soon.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class LoginSession:
             return self._token.access
 
     def login(self) -> str:
-        """Log in, or refresh, if there is no fresh token; give the user's name."""
+        """Log in, or refresh, if there is no fresh token; return the user's name."""
         self.token()
         return self._token.username if self._token else ""
 
@@ -186,14 +186,14 @@ class LoginSession:
         try:
             store.prepare()
         except OSError as error:
-            self._not_kept(error)
+            self._not_stored(error)
             return False
         return True
 
-    def _not_kept(self, error: OSError) -> None:
+    def _not_stored(self, error: OSError) -> None:
         self._store = None
         warnings.warn(
-            f"The token cannot be kept for other processes ({error.strerror}); each of them will log in.",
+            f"The token cannot be stored for other processes ({error.strerror}); each of them will log in.",
             SafeWarning,
             stacklevel=6,
         )
@@ -201,8 +201,8 @@ class LoginSession:
     def _current(self, rejected: str | None) -> Token:
         """Return another thread's or process's token, a refreshed one, or that of a new login, in this order."""
         username = self._source.known_username() or (self._token.username if self._token else None)
-        kept = self._store.read(username) if self._store else None
-        known = [token for token in (self._token, kept) if token]
+        stored = self._store.read(username) if self._store else None
+        known = [token for token in (self._token, stored) if token]
         for token in known:
             if token.fresh(time.time()) and token.access != rejected:
                 return token
@@ -215,7 +215,7 @@ class LoginSession:
             try:
                 self._store.write(new)
             except OSError as error:
-                self._not_kept(error)
+                self._not_stored(error)
         return new
 
     def _log_in(self) -> Token:
@@ -235,7 +235,7 @@ class LoginSession:
         raise self._refused
 
     def _refusal(self, username: str, said: str, *, with_code: bool) -> LoginFailedError:
-        """Return the error for a refused login; of a missing second factor, the server may not say a word."""
+        """Return the error for a refused login; servers may not mention a missing second factor."""
         if "not fully set up" in said or "required action" in said:
             return LoginFailedError(
                 "The account is not ready: log in once on https://dataspace.copernicus.eu and do what is asked there."
@@ -255,14 +255,14 @@ class LoginSession:
         )
 
     def _refresh(self, token: Token) -> Token | None:
-        """Return a refreshed token; None where only a login helps."""
+        """Return a refreshed token; None if a new login is needed."""
         try:
             return self._fetch("refresh_token", {"refresh_token": token.refresh}, token.username)
         except OAuthError:
             return None
 
     def _fetch(self, grant: str, form: dict[str, str], username: str) -> Token:
-        """Ask the token endpoint; tries again only where no login can have happened."""
+        """Request a token; retries only if no login can have happened."""
         attempts = Attempts(self._limits)
         while True:
             asked = time.time()
@@ -299,19 +299,19 @@ class LoginSession:
         return got
 
     def _check(self, response: Response) -> Response:
-        """Look at an answer before Authlib does: read it in limited time, sort out what is none."""
+        """Validate a token response before Authlib parses it: bound its size and time, reject error statuses."""
         host = http.host_of(self._endpoint)
         if response.status_code == 429:
             raise QuotaReachedError(f"{host}: too many logins or refreshes (429). Wait some minutes, or up to an hour.")
         if response.status_code >= 500:
             raise requests.ConnectionError(f"status {response.status_code}")
         if response.is_redirect:  # the form with the password in it must not follow
-            raise ServerFailedError(f"{host} redirects a login elsewhere; credentials do not go there.")
+            raise ServerFailedError(f"{host} redirects a login to another place; credentials are not sent there.")
         response._content = http.read_all(response, self._limits)
         return response
 
     def _end(self, token: Token) -> None:
-        """End the session at the server; that it fails is no harm, it ends by itself within the hour."""
+        """End the session at the server; failures are ignored, because it ends by itself within the hour."""
         url = self._endpoint.rpartition("/")[0] + "/logout"
         form = {"client_id": str(self._client.client_id), "refresh_token": token.refresh}
         with contextlib.suppress(AccessError):

@@ -1,4 +1,4 @@
-"""What a product weighs, without fetching it: the sum of its files, wherever they lie."""
+"""Size of a product in bytes, from listings and headers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _https(url: str, limits: Limits) -> int:
 
 
 def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: str | None = None) -> S3Store:
-    """Return obstore's view of a bucket, or of what lies below a key in it, from the options of s3fs.
+    """Return obstore's view of a bucket, or of what is below a key in it, from the options of s3fs.
 
     obstore takes a bucket name with a colon (``tenant:bucket``, Ceph's multitenancy), which botocore refuses.
     """
@@ -129,7 +129,7 @@ def s3_store(bucket: str, options: Mapping[str, Any], limits: Limits, prefix: st
 
 
 def client_options(url: str, limits: Limits) -> ClientConfig:
-    """Return obstore our limits; plain http only where the URL says so."""
+    """Return our limits as obstore takes them; plain http only if the URL says so."""
     return {
         "allow_http": url.startswith("http://"),
         "connect_timeout": f"{int(limits.connect * 1000)}ms",
@@ -138,12 +138,12 @@ def client_options(url: str, limits: Limits) -> ClientConfig:
 
 
 def retry_config(limits: Limits) -> RetryConfig:
-    """Return obstore our limits of trying again."""
+    """Return our retry limits as obstore takes them."""
     return {"max_retries": max(limits.tries - 1, 0), "retry_timeout": timedelta(seconds=limits.patience)}
 
 
 def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
-    """Sum what lies below a key, or what the key itself is."""
+    """Sum the objects below a key, or return the size of the key's own."""
     from obstore.exceptions import BaseError
 
     key = key.strip("/")
@@ -165,5 +165,5 @@ def _listed(bucket: str, key: str, store: S3Store, url: str) -> int:
         raise AccessError(f"{url}: the store does not let us list it; it needs other keys.") from None
     except (BaseError, OSError) as error:
         raise AccessError(
-            f"{url} cannot be listed ({type(error).__name__}): it is no object store, fails, or does not let us."
+            f"{url} cannot be listed ({type(error).__name__}): it is not an object store, fails, or denies listing."
         ) from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xarray_safe.archive.stac import Asset
 
 _PAGES = 1000
-"""Requests at the most for one search; a catalogue may go on with empty pages for ever."""
+"""Maximum requests of one search; a catalogue may return empty pages endlessly."""
 
 _S3 = re.compile(r"s3:/(/[^?#]+?\.(?:SAFE|SEN3))(?:/|$)")
 _ODATA = re.compile(r"/Products\(([0-9a-fA-F-]{36})\)/\$value")
@@ -36,7 +36,7 @@ _MULTIHASH = {"d50110": "MD5", "1e20": "BLAKE3"}
 
 
 class _LimitedIO(StacApiIO):
-    """pystac-client's requests, sent in our way: with limits, without credentials, never to a local file."""
+    """pystac-client's requests with our limits, without credentials, never to a local file."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class _LimitedIO(StacApiIO):
         headers: dict[str, str] | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> str:
-        """Send one request and give the text of its answer."""
+        """Send one request and return the text of the response."""
         self._left -= 1
         if self._left < 0:
             raise ServerFailedError(f"{web.host_of(href)}: the search does not come to an end.")
@@ -100,14 +100,14 @@ def search(
         As in the STAC API: `bbox` in degrees (west, south, east, north), `intersects` GeoJSON, `datetime` an
         instant or interval, e.g. ``2025-05-01/2025-05-31``.
     cloud_cover
-        Percent at the most; looked at again here, for not all catalogues heed it.
+        Maximum percent; checked again here, because not all catalogues apply it.
     limit
-        Items at the most.
+        Maximum number of items.
 
     Raises
     ------
     AccessError
-        The catalogue cannot be reached, or does not understand the search.
+        The catalogue cannot be reached, or rejects the search.
     """
     if bbox is not None and (len(bbox) != 4 or bbox[1] > bbox[3]):
         raise InvalidArgumentError(f"bbox={list(bbox)} is not west, south, east, north in degrees.")
@@ -144,15 +144,15 @@ def search(
 
 
 def _prepared(client: pystac_client.Client, **arguments: Any) -> pystac_client.ItemSearch:
-    """Make a search, which asks for nothing yet: what goes wrong here is wrong with the arguments."""
+    """Create a search; no request yet, so errors are those of the arguments."""
     try:
         return client.search(**arguments)
     except Exception as error:  # pystac-client raises Exception itself
-        raise InvalidArgumentError(f"The search makes no sense: {error}") from None
+        raise InvalidArgumentError(f"The search is invalid: {error}") from None
 
 
 def _check_collections(client: pystac_client.Client, collections: Sequence[str]) -> None:
-    """Tell a collection that is not there from one in which nothing was found."""
+    """Raise an error if a collection does not exist, as opposed to one without matches."""
     known = {collection.id for collection in client.get_collections()}
     for name in collections:
         if name not in known:
@@ -166,11 +166,13 @@ def _cover(item: pystac.Item) -> float:
 
 
 def info(item: pystac.Item) -> ProductInfo:
-    """Give what the Data Space's STAC says of a product in the terms of its other catalogue."""
+    """Return a STAC item of the Data Space as an entry of its other catalogue."""
     assets = list(read_assets(as_mapping(item)))
-    path = next((found[1] for asset in assets for url in _urls(asset) if (found := _S3.match(url))), None)
+    bare = re.compile(rf"s3:/(/[^?#]+?/{re.escape(item.id)})(?:/|$)")  # some folders have no ending
+    urls = [url for asset in assets for url in _urls(asset)]
+    path = next((found[1] for kind in (_S3, bare) for url in urls if (found := kind.match(url))), None)
     if path is None:
-        raise ServerFailedError(f"The catalogue does not say where {item.id} lies in the object store.")
+        raise ServerFailedError(f"The catalogue does not say where {item.id} is stored.")
     products = ((asset, found[1]) for asset in assets for url in _urls(asset) if (found := _ODATA.search(url)))
     product, identity = next(products, (None, None))
     fields: Mapping[str, Any] = product.fields if product else {}

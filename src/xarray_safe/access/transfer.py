@@ -1,4 +1,4 @@
-"""Move the bytes of one product into a file, going on where it stopped, with limits on every wait."""
+"""Download one product into a file, resuming where it stopped, with a limit on every wait."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 18
 _PROGRESS = 1 << 16
-"""Bytes that a connection must bring to count as progress."""
+"""Bytes that count as progress of a connection."""
 
 _FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)}
 
@@ -42,7 +42,7 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class SendRequest(Protocol):
-    """Send a GET with these headers; the answer's body is not read yet."""
+    """Sends a GET with these headers; the response's body is not read yet."""
 
     def __call__(self, headers: Mapping[str, str]) -> Response:
         """Send it."""
@@ -50,25 +50,25 @@ class SendRequest(Protocol):
 
 @dataclass(frozen=True)
 class _Known:
-    """What the server said of the whole: its size, and what tells versions of it apart (If-Range)."""
+    """Size and version (for If-Range) of the file on the server."""
 
     total: int | None = None
     version: str | None = None
 
 
 class _Restart(Exception):
-    """What we have is not the beginning of what the server has."""
+    """The local bytes are not the beginning of the file on the server."""
 
 
 class Transfer:
-    """One file on its way.
+    """A download of one file.
 
     Parameters
     ----------
     ask
         Sends the request.
     part
-        Where the bytes go; what is there already is gone on from, as long as the server still has the same.
+        Local file; existing bytes are resumed from if the file on the server is unchanged.
     what
         The product, for messages.
     limits
@@ -93,13 +93,13 @@ class Transfer:
         self._progress = progress
         self._known = self._read_note()
 
-    def run(self) -> int:
-        """Fetch all of it; give its size in bytes.
+    def download(self) -> int:
+        """Download all of it; return its size in bytes.
 
         Raises
         ------
         AccessError
-            One of its children: the product is not to be had, the server fails, the disk is full.
+            One of its children: the product is not available, the server fails, the disk is full.
         """
         attempts = Attempts(self._limits)
         best = have = self._size()
@@ -109,8 +109,8 @@ class Transfer:
                     return self._size()
                 problem: Exception = ServerFailedError("it ends too early")
             except _Restart:
-                self.forget()
-                problem = ServerFailedError("it is not the same any more, or cannot be gone on with")
+                self.discard()
+                problem = ServerFailedError("it changed, or cannot be resumed")
             except http.NETWORK_ERRORS as error:
                 if isinstance(error, AccessError):
                     raise
@@ -129,18 +129,18 @@ class Transfer:
                 )
             time.sleep(attempts.pause)
 
-    def forget(self) -> None:
-        """Delete what there is."""
+    def discard(self) -> None:
+        """Delete the local bytes."""
         self._part.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
         self._known = _Known()
 
     def _attempt(self, have: int) -> bool:
-        """Fetch what is missing over one connection; tell whether it is complete now."""
+        """Download the missing bytes over one connection; return True if the file is complete."""
         if have and self._known.total == have:
             return True
         if have and not (self._known.total and have < self._known.total):
-            self.forget()  # nothing tells what this is the beginning of
+            self.discard()  # of unknown origin
             have = 0
         headers = {"Accept-Encoding": "identity"}
         if have:
@@ -155,7 +155,7 @@ class Transfer:
             response.close()
 
     def _start(self, response: Response, have: int) -> int:
-        """Return the byte at which an answer starts; note what it says of the whole."""
+        """Return the byte at which an answer starts; note size and version of the whole."""
         status = response.status_code
         if status == 416:
             raise _Restart
@@ -176,7 +176,7 @@ class Transfer:
         return have
 
     def _write(self, response: Response, start: int) -> bool:
-        """Write a body from a byte on; tell whether it brought the whole."""
+        """Write a body from a position on; return True if the file is complete."""
         total = self._known.total
         have = start
         with _disk(self._what), open(self._part, "r+b" if start else "wb") as file:
@@ -195,7 +195,7 @@ class Transfer:
                     raise _Restart
             file.flush()
             os.fsync(file.fileno())
-        if total is None:  # chunked: that it ended well is all there is to know
+        if total is None:  # chunked: a regular end is the only sign
             self._remember(_Known(have, self._known.version))
             return True
         return have == total
@@ -221,7 +221,7 @@ class Transfer:
 
 
 class ThroughputGuard:
-    """Watches that a body does not trickle for ever."""
+    """Raises a time-out if a body arrives too slowly."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -229,7 +229,7 @@ class ThroughputGuard:
         self._from: int | None = None
 
     def check(self, have: int) -> None:
-        """Raise a time-out where too little came in the time that is allowed."""
+        """Raise a time-out if too few bytes came in the time allowed."""
         if self._from is None:
             self._from = have
         now = time.monotonic()
@@ -249,7 +249,7 @@ def _version(response: Response) -> str | None:
 
 
 def _refusal(response: Response, what: str) -> AccessError:
-    """Return the error for an answer that is no download."""
+    """Return the error for a response that is not a download."""
     host, status, said = http.host_of(response.url), response.status_code, http.message_of(response)
     if status == 401:
         return LoginFailedError(f"{what}: {host} gives it to nobody without a login (status 401){said}")
@@ -268,12 +268,12 @@ def _refusal(response: Response, what: str) -> AccessError:
 
 @contextlib.contextmanager
 def _disk(what: str) -> Iterator[None]:
-    """Turn what goes wrong with the file into errors of their own: none of it is the network's fault."""
+    """Turn errors of the file system into errors of their own, so that they are not taken for those of the network."""
     try:
         yield
     except OSError as error:
         if isinstance(error, requests.RequestException):
             raise
         if error.errno in _FULL:
-            raise DiskFullError(f"{what}: the disk is full; make room and ask again, it goes on from there.") from None
+            raise DiskFullError(f"{what}: the disk is full; make room and try again; it resumes from there.") from None
         raise AccessError(f"{what} cannot be written to {error.filename or 'the disk'} ({error.strerror}).") from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from xarray_safe.archive.names import Listing
 from xarray_safe.archive.ranges import Blocks, read_through
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, MissingFileError, SafeWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +38,10 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.remarks: list[str] = []
+        """What is odd about the archive and yet no reason to refuse it, for the one warning."""
+        self.reported = False
+        """Whether the warning on opening has been given."""
         self._prefetched = Blocks()
 
     @property
@@ -69,6 +74,13 @@ class Archive:
             A name in which ``*`` stands for any characters but ``/``. There are no other wildcards; case counts.
         """
         return self._listing.find(pattern)
+
+    def remark(self, text: str) -> None:
+        """Note what is odd about the archive: for the one warning on opening, or, after that, for one of its own."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+            if self.reported:
+                warnings.warn(f"{self.url}: {text}", SafeWarning, stacklevel=2)
 
     def exists(self, name: str) -> bool:
         """Return True if there is a file of this name."""

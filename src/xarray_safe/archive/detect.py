@@ -17,6 +17,15 @@ MAX_FILES = 10_000
 """Maximum number of files of a product: most have up to 300, the largest old ones some thousands."""
 
 
+_FOREIGN = ("@eaDir", "__MACOSX", "lost+found")
+"""Folders that other programs leave behind."""
+
+
+def is_hidden(name: str) -> bool:
+    """Return True if a file or folder of this (last) name is not of a product: other programs hide theirs so."""
+    return name.startswith(".") or name in _FOREIGN or name.endswith("_$folder$")
+
+
 def is_marker(name: str) -> bool:
     """Return True if a file of this (last) name is at the top of a product."""
     return MARKER.fullmatch(name) is not None

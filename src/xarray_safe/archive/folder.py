@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from xarray_safe.archive.base import Archive, by_name, check_range
-from xarray_safe.archive.local import LocalFile
+from xarray_safe.archive.detect import is_hidden
+from xarray_safe.archive.local import LocalFile, denied
 from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FolderArchive(Archive):
         return without_suffix(os.path.basename(self.url), ".safe")
 
     def _list(self) -> Iterator[str]:
-        return _walk(self.url, "", _DEPTH)
+        return _walk(self.url, "", _DEPTH, self.remarks)
 
     def _file(self, name: str) -> LocalFile:
         file = self._files.get(name)
@@ -47,7 +48,7 @@ class FolderArchive(Archive):
             if ".." in name.replace("\\", "/").split("/"):  # names come from XML too
                 raise MissingFileError(f"{name!r} is not the name of a file in {self.url}")
             try:
-                file = LocalFile.look(f"{self.url}/{name}")
+                file = LocalFile.probe(f"{self.url}/{name}")
             except MissingFileError as error:
                 raise missing(name, self.url) from error
             file = self._files.setdefault(name, file)
@@ -95,19 +96,35 @@ def without_suffix(name: str, suffix: str) -> str:
     return name[: -len(suffix)] if name.lower().endswith(suffix) else name
 
 
-def _walk(path: str, prefix: str, depth: int) -> Iterator[str]:
-    """Yield the names of all files below a folder; links are followed."""
+def _walk(path: str, prefix: str, depth: int, remarks: list[str]) -> Iterator[str]:
+    """Yield the names of all files below a folder; links are followed. What cannot be read is a remark.
+
+    Raises
+    ------
+    CorruptFileError
+        Folders are nested too deeply.
+    AccessDeniedError
+        The product's folder may not be read.
+    """
     if not depth:
         raise CorruptFileError(
             f"{path}: folders are nested more than {_DEPTH} deep; if links form a circle, delete one, else download "
             "the product again"
         )
     folders: list[str] = []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                folders.append(entry.name)
-            elif entry.is_file():
-                yield prefix + entry.name
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.is_file():
+                    yield prefix + entry.name
+                elif entry.is_symlink() and not is_hidden(entry.name):
+                    remarks.append(f"{prefix}{entry.name} is a link to {os.readlink(entry.path)}, which is not there.")
+    except OSError as error:
+        if not prefix:
+            raise denied(path) from error
+        remarks.append(f"the folder {prefix.rstrip('/')} cannot be read ({error.strerror}).")
     for folder in folders:
-        yield from _walk(f"{path}/{folder}", f"{prefix}{folder}/", depth - 1)
+        if not is_hidden(folder):
+            yield from _walk(f"{path}/{folder}", f"{prefix}{folder}/", depth - 1, remarks)

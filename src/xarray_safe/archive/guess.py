@@ -12,6 +12,7 @@ from xarray_safe.archive.zip.central_directory import read_directory
 from xarray_safe.net.urls import is_remote
 
 _PRODUCT = re.compile(r"(S\d[A-Z_]_\w{20,})[^/]*?(?:\.SAFE|\.SEN3)?(?:\.zip)?", re.IGNORECASE)
+_SUFFIXES = (".safe", ".sen3", ".safe.zip", ".sen3.zip")
 _OTHER_FORMAT = re.compile(r"\.(?:zarr|nc|tiff?|tar|t?gz|xml|json|jp2|png|jpe?g)\b", re.IGNORECASE)
 
 
@@ -75,7 +76,7 @@ def _from_name(path: str) -> str | None:
 def _from_local(path: str) -> str | None:
     """Guess from the name, and if that does not tell, from the folder or the zip's central directory."""
     last = os.path.basename(path)
-    if not os.path.exists(path) or last.lower().endswith((".safe", ".sen3", ".safe.zip", ".sen3.zip")) or is_marker(last):
+    if not os.path.exists(path) or last.lower().endswith(_SUFFIXES) or is_marker(last):
         named = _from_name(path)
         if named or not os.path.exists(path):
             return named
@@ -86,7 +87,7 @@ def _from_local(path: str) -> str | None:
         return _label(os.path.basename(folder), os.listdir(folder))
     if not last.lower().endswith(".zip"):
         return None
-    file = LocalFile.look(path)
+    file = LocalFile.probe(path)
     names = read_directory(file.read, file.size, path)
     folders = product_folders(names)
     if len(folders) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from xarray_safe.errors import CorruptFileError, MissingFileError, UnsupportedProductError
+from xarray_safe.errors import AccessDeniedError, CorruptFileError, MissingFileError, UnsupportedProductError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +48,15 @@ def local_path(text: str) -> str:
     return os.path.abspath(os.path.expanduser(text))
 
 
+_DEVICE = (errno.EIO, errno.ESTALE) if hasattr(errno, "ESTALE") else (errno.EIO,)
+"""Errors of a disk or of the network that it is reached by."""
+
+
+def denied(path: str) -> AccessDeniedError:
+    """Return the error for a path that may not be read."""
+    return AccessDeniedError(f"{path} may not be read (permission denied); change its mode or owner")
+
+
 @dataclass(frozen=True)
 class LocalFile:
     """A file as it was when it was first inspected."""
@@ -63,19 +73,30 @@ class LocalFile:
         return str(self.mtime_ns)
 
     @classmethod
-    def look(cls, path: str) -> LocalFile:
+    def probe(cls, path: str) -> LocalFile:
         """Inspect a regular file: its size and time of change.
 
         Raises
         ------
         MissingFileError
             There is no such file.
+        AccessDeniedError
+            It may not be inspected.
+        CorruptFileError
+            The disk fails.
         """
         try:
             found = os.stat(path)
-        except PermissionError:
-            raise
+        except PermissionError as error:
+            raise denied(path) from error
         except (OSError, ValueError) as error:
+            if os.path.islink(path):
+                raise MissingFileError(
+                    f"{path} is a link to {os.readlink(path)}, which does not exist; mend the link, or give the path "
+                    "of the product itself"
+                ) from error
+            if getattr(error, "errno", None) in _DEVICE:
+                raise CorruptFileError(f"{path} cannot be read ({error}); check the disk") from error
             raise MissingFileError(f"{path} does not exist") from error
         if not stat.S_ISREG(found.st_mode):
             raise MissingFileError(f"{path} is not a regular file; open a .SAFE folder, its manifest.safe or its zip")
@@ -96,6 +117,8 @@ class LocalFile:
         ------
         MissingFileError
             The file is gone.
+        AccessDeniedError
+            It may not be read.
         CorruptFileError
             It changed since it was first inspected, or cannot be read.
         """
@@ -103,6 +126,10 @@ class LocalFile:
             handle = os.open(self.path, _FLAGS)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise MissingFileError(f"{self.path} was deleted or moved after it had been opened") from error
+        except PermissionError as error:
+            raise denied(self.path) from error
+        except OSError as error:
+            raise CorruptFileError(f"{self.path} cannot be opened ({error.strerror}); check the disk") from error
         try:
             found = os.fstat(handle)
             if found.st_size != self.size or found.st_mtime_ns != self.mtime_ns:

@@ -1,4 +1,4 @@
-"""What a product's own `manifest.safe` says of its files: names, sizes, checksums. For where nobody else lists them.
+"""The files that a product's own `manifest.safe` lists, with sizes and checksums.
 
 Source: ESA's Standard Archive Format for Europe (SAFE), dataObjectSection.
 """
@@ -12,22 +12,48 @@ from lxml import etree
 from xarray_safe.errors import CorruptFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MANIFEST = "manifest.safe"
 
 
-class Listed(NamedTuple):
-    """A file as a list has it."""
+class ManifestEntry(NamedTuple):
+    """A file as the manifest, or another list, has it."""
 
+    name: str
     size: int | None
-    """Bytes, where the list tells."""
-    mark: str
-    """Checksum, ETag or time of change, where the list tells: another file has another one."""
+    """Bytes, if the list gives them."""
+    checksum: str = ""
+    """Of the content, or ETag or time of change; "" if the list gives none."""
+    method: str = ""
+    """Of the checksum, in capitals."""
+
+    @property
+    def version(self) -> str:
+        """Method and checksum: another file has another one."""
+        return f"{self.method.lower()} {self.checksum}".strip()
 
 
-def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
-    """Give the files that a manifest lists, and itself.
+FOLDERS = ("GRANULE", "DATASTRIP", "HTML", "rep_info", "AUX_DATA", "annotation", "measurement", "preview", "support")
+"""Folders at the top of products."""
+
+
+def plain_name(href: str) -> str:
+    """Return a file's name in the product, from what a manifest calls it.
+
+    That is ``./NAME`` as a rule. Some processors left paths of the machine that they ran on, ``/dpc/app/…/GRANULE/…``.
+    """
+    name = href.strip().replace("\\", "/").removeprefix("file://")
+    absolute = name.startswith("/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if absolute:
+        tops = [number for number, part in enumerate(parts) if part in FOLDERS]
+        parts = parts[tops[0] :] if tops else parts[-1:]
+    return "/".join(parts)
+
+
+def parse_manifest(data: bytes, url: str) -> Iterator[ManifestEntry]:
+    """Yield all files in the order of the manifest, unchecked; one without a name is called "".
 
     Parameters
     ----------
@@ -39,43 +65,66 @@ def read_manifest(data: bytes, url: str) -> dict[str, Listed]:
     Raises
     ------
     CorruptFileError
-        It is no XML, or lists a file outside the product, or one file twice in different ways.
+        It is not XML.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise CorruptFileError(f"{url}: {MANIFEST} is no XML ({error.msg}); fetch the product again") from None
-    found = {MANIFEST: Listed(len(data), "")}
+        raise CorruptFileError(f"{url}: {MANIFEST} is not XML ({error.msg}); download the product again") from None
     for stream in root.iterfind(".//{*}dataObject/{*}byteStream"):
         location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
-        name = "" if location is None else (location.get("href") or "").removeprefix("./").lstrip("/")
-        if not name:
-            continue
-        if ".." in name.split("/") or "\\" in name or ":" in name:
-            raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is no name of a file of a product")
         size = stream.get("size") or ""
-        entry = Listed(
+        yield ManifestEntry(
+            "" if location is None else plain_name(location.get("href") or ""),
             int(size) if size.isdecimal() else None,
-            "" if checksum is None else f"{checksum.get('checksumName', '')} {(checksum.text or '').strip()}".lower(),
+            "" if checksum is None else (checksum.text or "").strip().lower(),
+            "" if checksum is None else (checksum.get("checksumName") or "").upper(),
         )
-        if found.setdefault(name, entry) != entry and name != MANIFEST:
-            raise CorruptFileError(f"{url}: {MANIFEST} lists {name} twice, differently; fetch the product again")
-    return found
 
 
-def agree(listed: Mapping[str, Listed], other: Mapping[str, int | None], url: str, teller: str) -> None:
-    """Compare sizes that the manifest gives with those of another list.
+def read_manifest(data: bytes, url: str) -> dict[str, ManifestEntry]:
+    """Return the files that a manifest lists, and the manifest itself, by name.
+
+    Parameters
+    ----------
+    data, url
+        As for `parse_manifest`.
 
     Raises
     ------
     CorruptFileError
-        They differ.
+        It is not XML, or lists a file outside the product.
     """
-    for name, size in other.items():
-        entry = listed.get(name)
-        if entry is not None and None not in (entry.size, size) and entry.size != size and name != MANIFEST:
-            raise CorruptFileError(
-                f"{url}: {name} has {entry.size} bytes by the manifest, {size} by {teller}; the copy is not whole, or "
-                "of two versions of the product"
-            )
+    found = {MANIFEST: ManifestEntry(MANIFEST, len(data))}
+    for entry in parse_manifest(data, url):
+        name = entry.name
+        if not name:
+            continue
+        if ".." in name.split("/") or ":" in name:
+            raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is not the name of a file in a product")
+        if found.setdefault(name, entry) != entry and name != MANIFEST:
+            found[name] = ManifestEntry(name, None)  # listed twice, differently: neither is believed
+    return found
+
+
+def differences(listed: Mapping[str, ManifestEntry], other: Mapping[str, int | None], teller: str) -> list[str]:
+    """Return a remark on each file whose size is not the one that the manifest gives.
+
+    Parameters
+    ----------
+    listed
+        Files of the manifest.
+    other
+        Sizes in the other list, by name.
+    teller
+        What the other list is from.
+    """
+    return [
+        f"{name} has {size} bytes by {teller}, {entry.size} by the manifest, which is not believed."
+        for name, size in other.items()
+        if name != MANIFEST
+        and (entry := listed.get(name)) is not None
+        and None not in (entry.size, size)
+        and entry.size != size
+    ]

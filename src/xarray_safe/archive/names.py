@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xarray_safe.archive.detect import is_hidden
 from xarray_safe.errors import CorruptFileError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Listing:
     Parameters
     ----------
     names
-        POSIX paths relative to the product's folder, in any order.
+        POSIX paths relative to the product's folder, in any order; those that are hidden do not count.
     url
         The archive's path, for messages.
 
@@ -30,7 +31,7 @@ class Listing:
     """
 
     def __init__(self, names: Iterable[str], url: str) -> None:
-        self.names = tuple(sorted(names))
+        self.names = tuple(sorted(name for name in names if not any(map(is_hidden, name.split("/")))))
         self._set = frozenset(self.names)
         if len(self._set) < len(self.names):
             twice = next(a for a, b in zip(self.names, self.names[1:], strict=False) if a == b)

@@ -66,9 +66,9 @@ def open_address(address: Address) -> Archive:
     elif address.kind == "folder":
         archive = FolderArchive(address.place)
     else:
-        archive = ZipArchive(LocalFile.look(address.place))
+        archive = ZipArchive(LocalFile.probe(address.place), inner=address.inner)
         archive.open()
-    last = address.inner.rpartition("/")[2]
+    last = address.inner.rstrip("/").rpartition("/")[2]
     if last and last.lower().removesuffix(".safe") != archive.name.lower():
         raise NotASafeError(
             f"{archive.url} has no product in a folder {address.inner!r}; its product is {archive.name}"
@@ -81,7 +81,7 @@ def _open_remote(location: RemoteLocation, address: Address) -> Archive:
     from xarray_safe.archive.remote.folder import open_folder
 
     if address.kind == "zip":
-        return open_zip(location)
+        return open_zip(location, address.inner)
     try:
         return open_folder(location, address.declared)
     except (MissingFileError, NotASafeError, UnsupportedProductError) as error:

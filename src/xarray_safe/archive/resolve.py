@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xarray_safe.archive import stac
 from xarray_safe.archive.detect import is_marker
-from xarray_safe.archive.local import LocalFile, local_path, path_text
-from xarray_safe.errors import InvalidArgumentError, NotASafeError
-from xarray_safe.net.urls import NODES, is_remote, is_web, path_of, with_path
+from xarray_safe.archive.local import LocalFile, denied, local_path, path_text
+from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError
+from xarray_safe.net.urls import NODES, is_remote, is_web, path_of, redact_url, with_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from xarray_safe.archive.remote.options import StoreOptions
     from xarray_safe.archive.remote.store import RemoteLocation
 
+_IN_ZIP = re.compile(r"(.+?\.zip)/+(.+?)/*", re.IGNORECASE | re.DOTALL)
+"""A path in a zip: that of the zip, and that of a product's folder in it."""
 _ZIP_CHAIN = re.compile(r"zip://([^:]*)::(.+)", re.DOTALL)
 _STAC_URL = re.compile(r"https?://[^?#]*(?:/items/[^/?#]+|\.(?:geo)?json)", re.IGNORECASE)
 
@@ -81,12 +83,22 @@ def _resolve_local(text: str) -> Address:
     """Resolve a local path or ``file://`` URL; looks at what is there."""
     path = local_path(text)
     if os.path.isdir(path):
-        if not any(is_marker(name) for name in os.listdir(path)):
+        if not any(is_marker(name) for name in _entries(path)):
             raise NotASafeError(
                 f"{path} has neither manifest.safe nor product metadata (MTD_*.xml) in it; {_advice(path)}"
             )
         return Address("folder", path)
-    LocalFile.look(path)
+    inner = _IN_ZIP.fullmatch(path.replace(os.sep, "/"))
+    if inner and os.path.isfile(inner[1]):
+        head, _, last = inner[2].rpartition("/")
+        return Address("zip", inner[1], inner=head if is_marker(last) else inner[2])
+    try:
+        LocalFile.probe(path)
+    except MissingFileError as error:
+        hint = _other_form(text)
+        if hint:
+            raise MissingFileError(f"{path} does not exist; {hint}") from error
+        raise
     folder, last = os.path.split(path)
     if is_marker(last):
         return Address("folder", folder)
@@ -100,6 +112,12 @@ def _resolve_url(url: str, given: Mapping[str, Any]) -> Address:
     from xarray_safe.archive.remote.connect import connect
     from xarray_safe.archive.remote.options import StoreOptions
 
+    if url.lower().startswith("zip://") and "!" in url and "::" not in url:
+        place, _, inner = url[len("zip://") :].partition("!")
+        raise InvalidArgumentError(
+            f"{redact_url(url)} is a path of rasterio's; open {redact_url(place)!r}, or a product in it by "
+            f"'zip://{inner.strip('/').partition('/')[0]}::{redact_url(place)}'"
+        )
     chain = _ZIP_CHAIN.fullmatch(url)
     if chain:
         return _resolve_in_zip(chain[1], chain[2], {name: value for name, value in given.items() if name != "zip"})
@@ -164,10 +182,10 @@ def _resolve_item(item: Mapping[str, Any], options: StoreOptions, home: str = ""
 def _fetch_item(url: str, options: StoreOptions) -> Mapping[str, Any]:
     """Read the JSON of a STAC item."""
     from xarray_safe.archive.remote.connect import connect
-    from xarray_safe.archive.remote.fetch import Fetcher, Versions
+    from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 
     location = connect(url, options.of_item(url))
-    answer = Fetcher(location.store, Versions()).one(location.path)
+    answer = Fetcher(location.store, VersionTracker()).one(location.path)
     return stac.parse_item(answer.data, location.url)
 
 
@@ -192,6 +210,10 @@ def _by_name(location: RemoteLocation) -> Address:
     if nodes:
         return Address("folder", _at(location, nodes[1]))
     path = path.rstrip("/")
+    inside = _IN_ZIP.fullmatch(path)
+    if inside:
+        head, _, last = inside[2].rpartition("/")
+        return Address("zip", _at(location, inside[1]), inner=head if is_marker(last) else inside[2])
     folder, _, last = path.rpartition("/")
     if last.lower().endswith(".zip") or last == "$value":
         return Address("zip", _at(location, path))
@@ -209,13 +231,42 @@ def _at(location: RemoteLocation, path: str) -> RemoteLocation:
     return replace(location, path=with_path(location.path, path))
 
 
+def _other_form(text: str) -> str | None:
+    """Say what form a path has that is not one of ours, and what to give instead; None if it is none that we know."""
+    plain = text.strip().strip("\"'")
+    if plain != text and (os.path.exists(os.path.expanduser(plain)) or text[:1] in "\"'"):
+        return f"there are quotes or blanks around the path; give {plain!r} without them"
+    if text.upper().startswith("SENTINEL2_"):
+        inside = re.sub(r"(?i)^SENTINEL2_\w+:(/vsizip/)?", "", text)
+        inside = re.sub(r"(/MTD_\w+\.xml)?(:\w+)*$", "", inside)
+        return f"that is a name of GDAL's for a part of a product; open {inside!r}, and a group of it by group="
+    if text.startswith("/vsi"):
+        inside = re.sub(r"^/vsi\w+/\{?([^}]*)\}?", r"\1", text)
+        return f"that is a path of GDAL's virtual file systems; open {inside!r}, for zips need no such prefix"
+    return None
+
+
+def _entries(path: str) -> list[str]:
+    """Return the names of what is in a local folder.
+
+    Raises
+    ------
+    AccessDeniedError
+        It may not be read.
+    """
+    try:
+        return os.listdir(path)
+    except OSError as error:
+        raise denied(path) from error
+
+
 def _is_inner_file(name: str) -> bool:
     return name.lower().endswith((".xml", ".jp2"))
 
 
 def _advice(path: str) -> str:
     """Name products near a local folder that is not a product."""
-    names = os.listdir(path)
+    names = _entries(path)
     if any(is_marker(name) for name in names):
         return f"open {path}"
     inside = sorted(name for name in names if name.lower().endswith((".safe", ".safe.zip")))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _FOLDER = re.compile(r"(.*?\.SAFE)(?:/(.*))?", re.IGNORECASE)
-_NODES = re.compile(
-    r"(.*?/Products\([^()]+\)/Nodes\([^()]+\.SAFE\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE
-)
+_NAME_LENGTH = 20
+"""Length from which on the id of an item may be a product's name."""
+_NODES = re.compile(r"(.*?/Products\([^()]+\)/Nodes\([^()]+\))((?:/Nodes\([^()]+\))*)(?:/\$value)?", re.IGNORECASE)
 _ZIP = re.compile(r".*(?:\.SAFE\.zip|/Products\([^()]+\)/\$value)", re.IGNORECASE)
 
 
@@ -141,7 +141,7 @@ def locate(item: Mapping[str, Any], base: str = "", *, prefer_web: bool = False)
     found: dict[str, AssetLocation] = {}
     for asset in read_assets(item, base):
         for href in asset.hrefs:
-            _add(found, href)
+            _add(found, href, _folder_pattern(str(item.get("id") or "")))
     if not found:
         raise NotASafeError(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
     return max(found.values(), key=lambda one: (one.url.startswith("http") == prefer_web, not one.zip, one.assets))
@@ -171,7 +171,13 @@ def _absolute(base: str, href: str) -> str | None:
     return url
 
 
-def _add(found: dict[str, AssetLocation], href: Href) -> None:
+def _folder_pattern(name: str) -> re.Pattern[str]:
+    """Pattern of a path in a product's folder: one that ends in ``.SAFE``, or has the name of the item."""
+    plain = re.escape(name[:-5] if name.upper().endswith(".SAFE") else name)
+    return re.compile(rf"(.*?\.SAFE|.*?/{plain})(?:/(.*))?", re.IGNORECASE) if len(name) >= _NAME_LENGTH else _FOLDER
+
+
+def _add(found: dict[str, AssetLocation], href: Href, folder: re.Pattern[str]) -> None:
     """Add a URL to the folder or zip that it is in."""
     path = href.url.partition("?")[0] if is_web(href.url) else href.url
     nodes = _NODES.fullmatch(path)
@@ -181,7 +187,7 @@ def _add(found: dict[str, AssetLocation], href: Href) -> None:
         found.setdefault(href.url, AssetLocation(href.url, zip=True)).assets += 1
         return
     else:
-        match = _FOLDER.fullmatch(path)
+        match = folder.fullmatch(path)
         if match is None:
             return
         root, name = match[1], match[2] or ""

@@ -1,4 +1,4 @@
-"""Check the files of a product against the sizes and checksums that its own manifest gives."""
+"""Compare the files of a product with the sizes and checksums in its own manifest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lxml import etree
-
 from xarray_safe.archive import Archive, open_archive
+from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, parse_manifest
 from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _METHODS = {
     "MD5": "md5",
@@ -23,34 +22,24 @@ _METHODS = {
     "SHA-256": "sha256",
     "SHA256": "sha256",
 }
-"""PSD-14 (baselines to 05.10) has MD5, PSD-15 has SHA3-256; others are there for other missions."""
+"""Names of checksums in manifests, and in hashlib. PSD-14 (baselines up to 05.10) has MD5, PSD-15 has SHA3-256."""
 
 _THREADS = 2
-"""Whole files are in memory while they are checked: 130 MB each at the most in products seen so far."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file as the manifest has it: name, bytes, and method and value of its checksum, where given."""
-
-    name: str
-    size: int | None
-    method: str | None
-    checksum: str | None
+"""Each thread has a whole file in memory: up to 130 MB in products seen so far."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """Result of a check.
 
     Parameters
     ----------
     files, bytes
         How much was checked.
     problems
-        A line for each file that is missing, or has not the size or checksum that the manifest gives.
+        A line for each file that is missing or has another size or checksum than in the manifest.
     unchecked
-        Files for which the manifest has no checksum that we know.
+        Files for which the manifest has no known checksum.
     """
 
     files: int
@@ -59,7 +48,9 @@ class Report:
     unchecked: tuple[str, ...]
 
 
-def check(product: str | os.PathLike[str] | Archive, progress: Callable[[Entry], object] = lambda _: None) -> Report:
+def check(
+    product: str | os.PathLike[str] | Archive, progress: Callable[[ManifestEntry], object] = lambda _: None
+) -> Report:
     """Check all files that a product's manifest names.
 
     Parameters
@@ -72,54 +63,40 @@ def check(product: str | os.PathLike[str] | Archive, progress: Callable[[Entry],
     Raises
     ------
     MissingFileError, CorruptFileError
-        There is no manifest, or none that can be read.
+        There is no manifest, or it is invalid.
     """
     archive = product if isinstance(product, Archive) else open_archive(product)
-    entries = list(read(archive))
+    entries = read(archive)
 
-    def look(entry: Entry) -> str | None:
-        found = _look(archive, entry)
+    def check_one(entry: ManifestEntry) -> str | None:
+        found = _problem(archive, entry)
         progress(entry)
         return found
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        problems = [problem for problem in pool.map(look, entries) if problem]
-    unchecked = tuple(entry.name for entry in entries if _METHODS.get(entry.method or "") is None)
+        problems = [problem for problem in pool.map(check_one, entries) if problem]
+    unchecked = tuple(entry.name for entry in entries if _METHODS.get(entry.method) is None)
     return Report(len(entries), sum(entry.size or 0 for entry in entries), tuple(problems), unchecked)
 
 
-def read(archive: Archive) -> Iterator[Entry]:
-    """Give the files that a manifest names.
+def read(archive: Archive) -> list[ManifestEntry]:
+    """Return the files that a manifest names.
 
     Raises
     ------
     MissingFileError, CorruptFileError
-        There is no manifest, or none that can be read.
+        There is no manifest, or it is invalid.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    try:
-        root = etree.fromstring(archive.read("manifest.safe"), parser)
-    except etree.XMLSyntaxError as error:
-        raise CorruptFileError(f"{archive.url}: manifest.safe is no XML ({error.msg}); get the product again") from None
-    streams = root.findall(".//{*}dataObject/{*}byteStream")
-    if not streams:
-        raise CorruptFileError(f"{archive.url}: manifest.safe names no files; get the product again")
-    for stream in streams:
-        location, checksum = stream.find("{*}fileLocation"), stream.find("{*}checksum")
-        size = stream.get("size") or ""
-        name = "" if location is None else (location.get("href") or "").removeprefix("./")
-        if not name:
-            raise CorruptFileError(f"{archive.url}: manifest.safe has a file without a name; get the product again")
-        yield Entry(
-            name,
-            int(size) if size.isdecimal() else None,
-            None if checksum is None else (checksum.get("checksumName") or "").upper(),
-            None if checksum is None else (checksum.text or "").strip().lower(),
-        )
+    entries = list(parse_manifest(archive.read(MANIFEST), archive.url))
+    if not entries:
+        raise CorruptFileError(f"{archive.url}: {MANIFEST} names no files; download the product again")
+    if not all(entry.name for entry in entries):
+        raise CorruptFileError(f"{archive.url}: {MANIFEST} has a file without a name; download the product again")
+    return entries
 
 
-def _look(archive: Archive, entry: Entry) -> str | None:
-    """Say what is wrong with a file; None if nothing is."""
+def _problem(archive: Archive, entry: ManifestEntry) -> str | None:
+    """Return what is wrong with a file, or None."""
     try:
         data = archive.read(entry.name)
     except MissingFileError:
@@ -128,7 +105,7 @@ def _look(archive: Archive, entry: Entry) -> str | None:
         return f"{entry.name}: {error}"
     if entry.size is not None and len(data) != entry.size:
         return f"{entry.name} has {len(data)} bytes, the manifest says {entry.size}"
-    method = _METHODS.get(entry.method or "")
+    method = _METHODS.get(entry.method)
     if method is None:
         return None
     found = hashlib.new(method, data, usedforsecurity=False).hexdigest()

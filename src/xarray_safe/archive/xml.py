@@ -19,7 +19,7 @@ _NAMESPACED = etree.XPath("//*[namespace-uri()!='']")
 
 
 def _parser() -> etree.XMLParser:
-    """Give a parser that fetches nothing, expands no entities and joins text across comments."""
+    """Return a parser that fetches nothing, expands no entities and joins text across comments."""
     return etree.XMLParser(
         remove_comments=True, remove_pis=True, resolve_entities=False, no_network=True, huge_tree=True
     )
@@ -31,12 +31,12 @@ def parse(data: bytes, where: str) -> etree._Element:
     Raises
     ------
     CorruptFileError
-        If it is not well-formed; the message names `where` and the line.
+        It is not well-formed; the message names `where` and the line.
     """
     try:
         root = etree.fromstring(data, _parser())
     except etree.XMLSyntaxError as error:
-        raise CorruptFileError(f"{where} is no well-formed XML: {error}. Fetch the product again.") from error
+        raise CorruptFileError(f"{where} is not well-formed XML: {error}. Download the product again.") from error
     namespaced: list[etree._Element] = _NAMESPACED(root)  # type: ignore[assignment]
     for element in namespaced:
         element.tag = etree.QName(element).localname
@@ -45,15 +45,15 @@ def parse(data: bytes, where: str) -> etree._Element:
 
 END: Final = 64 * 1024
 _UNPLAIN: Final = re.compile(rb"<[!?]")
-"""Begin of a comment, of CDATA or of an instruction, in which tags may stand that are none."""
+"""Beginning of a comment, of CDATA or of an instruction, in which text may look like tags."""
 
 _TAG: Final = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
 
 
 def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
-    """Read an XML file without its middle, where moving both ends of the file is enough for that.
+    """Read an XML file without its middle, if reading both ends of the file is enough for that.
 
-    `MTD_DS.xml` has 3 to 19 MB, nearly all of it ephemeris and attitude, and the tree needs none of them.
+    Metadata of a datastrip have 3 to 19 MB, nearly all of it ephemeris and attitude, which the tree does not need.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
     Returns
     -------
     bytes
-        The file without its middle; all of it if it is small or laid out otherwise.
+        The file without its middle; the whole file if it is small or has another structure.
     """
     size = files.size(name)
     if size <= 2 * END:
@@ -75,10 +75,11 @@ def read_ends(files: Files, name: str, last: str, first: str) -> bytes:
     head, tail = files.read(name, 0, END), files.read(name, size - END, size)
     end = re.search(rb"</(?:[\w.-]+:)?%b\s*>" % last.encode(), head)
     start = re.search(rb"<(?:[\w.-]+:)?%b[\s>]" % first.encode(), tail)
-    kept = head[: end.end()] if end else b""
-    if end is None or start is None or _UNPLAIN.search(kept, len(b"<?xml")) or _UNPLAIN.search(tail):
+    start_part = head[: end.end()] if end else b""
+    if end is None or start is None or _UNPLAIN.search(start_part, len(b"<?xml")) or _UNPLAIN.search(tail):
         return files.read(name)
-    return kept + b"".join(b"</%b>" % tag for tag in reversed(_open_tags(kept)[1:])) + tail[start.start() :]
+    open_tags = reversed(_open_tags(start_part)[1:])
+    return start_part + b"".join(b"</%b>" % tag for tag in open_tags) + tail[start.start() :]
 
 
 def _open_tags(xml: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from xarray_safe.errors import SafeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from xarray_safe.archive.verify import Entry
+    from xarray_safe.archive.manifest import ManifestEntry
 
 Products = Annotated[list[str], typer.Argument(help="Folders or zips.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only problems.")]
@@ -58,7 +58,7 @@ def _verify(product: str, quiet: bool) -> int:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[Entry], object]]:
+def _progress(total: int) -> Iterator[Callable[[ManifestEntry], object]]:
     """Show the checked bytes, on a terminal's standard error; else nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -14,7 +14,7 @@ from xarray_safe.compare.result import ComparedSource, Difference, Measurement, 
 from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import ProductLocation, locate
 from xarray_safe.net.urls import describe_error, redact
-from xarray_safe.products.layouts import layout_in, layout_of
+from xarray_safe.products.layouts import has_multiscales, layout_in, layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ComparedSource", "Comparison", "Difference", "Measurement", "MeasuringFailedError", "Values", "compare"]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module
-    __getattr__ = deprecated_names(__name__, MeasuringFailedError)
+    __getattr__ = deprecated_names(__name__, MeasuringFailedError, Side=ComparedSource, Step=Measurement)
 
 
 def compare(
@@ -89,7 +89,11 @@ def compare(
     ]
     with ExitStack() as stack:
         trees, common = _open(sources, None if layout is None else layout_of(layout), stack)
-        known = ExpectedDifferences(common, (not _is_safe(sources[0]), not _is_safe(sources[1])))
+        known = ExpectedDifferences(
+            common,
+            converted=(not _is_safe(sources[0]), not _is_safe(sources[1])),
+            multiscale=(has_multiscales(trees[0]), has_multiscales(trees[1])),
+        )
         found = TreeComparer(known, values=values, progress=progress)
         found.compare(trees[0], trees[1])
         left, right = (
@@ -135,7 +139,7 @@ def _layout(source: ProductLocation | DataTree, tree: DataTree, asked: str | Non
     """
     name = source.label if isinstance(source, ProductLocation) else "the open tree"
     try:
-        found = layout_in({str(key): value for key, value in tree.attrs.items()})
+        found = layout_in(tree)
     except InvalidArgumentError as error:
         if asked is None:
             raise InvalidArgumentError(f"{name}: {error}; give layout=…, if you know it") from error

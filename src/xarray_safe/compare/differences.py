@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.compare.expected import ITSELF, MISSING, OUTPUTS, ExpectedDifferences, TruncatedLabels
+from xarray_safe.compare.expected import (
+    ITSELF,
+    MISSING,
+    NO_DATA,
+    OUTPUTS,
+    ExpectedDifferences,
+    TruncatedLabels,
+    UnmaskedNoData,
+)
 from xarray_safe.compare.result import Difference
 from xarray_safe.compare.values import UnreadableError, differ
 
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
     from xarray import Dataset, DataTree, Variable
 
     from xarray_safe.compare.values import Map
+
+    ConverterError = TruncatedLabels | UnmaskedNoData
 
 Progress = Callable[[str, int, int], object]
 """Called with the path of a variable, its number, and the number of variables."""
@@ -88,40 +98,48 @@ class TreeComparer:
         self._variable(where, left.variables[name], right.variables[name], read)
 
     def _variable(self, where: str, left: Variable, right: Variable, read: Map) -> None:
-        cut = self._expected.truncated_labels(where, left, right)
+        error = self._expected.truncated_labels(where, left, right) or self._expected.unmasked(left, right)
         same_shape = left.dims == right.dims and left.shape == right.shape
         if not same_shape:
             sides = (f"{tuple(map(str, side.dims))} {side.shape}" for side in (left, right))
             self._add(where, "dims", *sides)
         dtypes = (left.dtype, right.dtype)
-        self._equal(where, "dtype", left.dtype == right.dtype, *dtypes, _truncation_reason(cut, "dtype", "", *dtypes))
+        self._equal(where, "dtype", left.dtype == right.dtype, *dtypes, _reason(error, "dtype", "", *dtypes))
         if same_shape and (self._values or left.ndim <= 1):
-            self._compare_values(where, left, right, read, _truncation_reason(cut, "values"))
+            self._compare_values(where, left, right, read, error)
 
         def why(path: tuple[str, ...], u: object, v: object) -> str:
-            return _truncation_reason(cut, "attribute", path[0], u, v) if len(path) == 1 else ""
+            return _reason(error, "attribute", path[0], u, v) if len(path) == 1 else ""
 
         for key in sorted({*left.attrs, *right.attrs}, key=str):
             self._leaves(f"{where}@{key}", left.attrs, right.attrs, key, why)
         for key in ENCODINGS:
             if key in left.encoding or key in right.encoding:
                 u, v = left.encoding.get(key), right.encoding.get(key)
-                reason = _truncation_reason(cut, "encoding", key, u, v)
+                reason = _reason(error, "encoding", key, u, v)
                 self._equal(f"{where}#{key}", "encoding", _same_encoding(key, u, v), u, v, reason)
 
-    def _compare_values(self, where: str, left: Variable, right: Variable, read: Map, why: str) -> None:
+    def _compare_values(
+        self, where: str, left: Variable, right: Variable, read: Map, error: ConverterError | None
+    ) -> None:
         if left.ndim > 1 or self._values:
             self.compared["values"] += math.prod(left.shape)
         try:
-            found = differ(left, right, read)
-        except UnreadableError as error:  # a damaged image: a finding, and the others are compared all the same
-            self._add(where, "unreadable", *error.sides)
+            found, why = differ(left, right, read), ""
+            if found and isinstance(error, TruncatedLabels):
+                why = error.reason("values", "", None, None)
+            elif found and isinstance(error, UnmaskedNoData):
+                u, v = error.masked(left, right)
+                others = differ(u, v, read)
+                found, why = (others, "") if others else (found, NO_DATA)
+        except UnreadableError as unreadable:  # a damaged image: a finding; the others are compared all the same
+            self._add(where, "unreadable", *unreadable.sides)
             return
         if found:
             if left.dims[-2:] != ("y", "x"):
                 found = replace(found, map=None)  # a map shows where on the ground
-            u, v = (truncate(side[found.first].values[()]) for side in (left, right))
-            self.found.append(Difference(where, "values", u, v, why, found))
+            ours, theirs = (truncate(side[found.first].values[()]) for side in (left, right))
+            self.found.append(Difference(where, "values", ours, theirs, why, found))
 
     def _group_attrs(self, group: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
         outputs = self._expected.converter_outputs(group, left, right)
@@ -160,14 +178,12 @@ class TreeComparer:
             self._add(path, kind, truncate(left), truncate(right), why)
 
     def _add(self, path: str, kind: str, left: str, right: str, why: str = "") -> None:
-        self.found.append(Difference(path, kind, left, right, why))
+        self.found.append(Difference(path, kind, left, right, why or self._expected.form(path, kind, left, right)))
 
 
-def _truncation_reason(
-    cut: TruncatedLabels | None, kind: str, key: str = "", left: object = None, right: object = None
-) -> str:
-    """Why a difference of labels is expected, where the converter cut them."""
-    return "" if cut is None else cut.reason(kind, key, left, right)
+def _reason(error: ConverterError | None, kind: str, key: str = "", left: object = None, right: object = None) -> str:
+    """Why a difference is expected, where the converter cut labels or did not mask no data."""
+    return "" if error is None else error.reason(kind, key, left, right)
 
 
 def iter_leaves(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:

@@ -180,7 +180,7 @@ class Findings:
     left, right
         The sources, in the order in which they were given.
     layout
-        Layout of both trees, ``2.5`` or ``2.8``.
+        Layout of both trees, e.g. ``2.8``.
     differences
         What differs.
     expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from xarray import Variable
 
+    from xarray_safe.compare.expected import Masked
+
+    Readable: TypeAlias = Variable | Masked
     Array = np.ndarray[Any, Any]
     Map = Callable[..., Iterator[Any]]
 
@@ -34,7 +37,7 @@ class UnreadableError(Exception):
         self.sides = (left, right)
 
 
-def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
+def differ(left: Readable, right: Readable, read: Map = map) -> Values | None:
     """Compare the values of two variables of equal shape.
 
     Parameters
@@ -65,7 +68,7 @@ def differ(left: Variable, right: Variable, read: Map = map) -> Values | None:
     return found.result()
 
 
-def _read(block: tuple[slice, ...], variable: Variable) -> Array | Exception:
+def _read(block: tuple[slice, ...], variable: Readable) -> Array | Exception:
     """Read a block, or return the error, so that each side has its own."""
     try:
         return np.asarray(variable[block].values)

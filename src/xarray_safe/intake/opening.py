@@ -206,7 +206,7 @@ def find_layout(tree: DataTree) -> str | None:
     from xarray_safe.products.layouts import layout_in
 
     try:
-        return layout_in({str(key): value for key, value in tree.attrs.items()})
+        return layout_in(tree)
     except InvalidArgumentError:
         return None
 

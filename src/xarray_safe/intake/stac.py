@@ -15,6 +15,7 @@ from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
 from xarray_safe.intake.opening import parse_version
 from xarray_safe.intake.reader import EopfTreeReader
+from xarray_safe.products.layouts import layout_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ _SHARED: Final = {
 }  # fmt: skip
 """Keywords of an item for its Zarr that also apply to the SAFE, so that both open alike."""
 _ENGINES: Final = (None, "zarr", "eopf-zarr")
-_CONVERTER: Final = re.compile(r"/cpm_v(\d)(\d)\d*/")
 _TYPES: Final = {"SAFE": SAFE, "Zarr": EopfZarr}
 
 
@@ -45,6 +45,7 @@ class _Source:
     storage_options: dict[str, Any] = field(default_factory=dict)
     keywords: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    layout: str | None = None
 
 
 def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = CDSE_ENDPOINT) -> Catalog:
@@ -96,7 +97,7 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
     )
     for product, kinds in products.items():
         zarrs = kinds.get("Zarr", [])
-        layout = version or next((found for zarr in zarrs if (found := _layout(zarr))), None)
+        layout = version or next((zarr.layout for zarr in zarrs if zarr.layout), None)
         for source in kinds.get("SAFE", []) if zarrs else []:
             source.keywords.update({key: value for key, value in zarrs[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():
@@ -205,7 +206,7 @@ def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
     _, inside, _, number, url = min(roots)
     asset = assets[number]
     keywords = {} if inside else dict(asset.fields.get("xarray:open_datatree_kwargs", {}))
-    source = _Source("Zarr", url, _storage_options(item, asset))
+    source = _Source("Zarr", url, _storage_options(item, asset), layout=_layout(item))
     source.storage_options.update(keywords.get("storage_options") or {})
     source.keywords = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
     version = item.get("properties", {}).get("processing:software", {}).get("EOPF-CPM")
@@ -222,14 +223,10 @@ def _storage_options(item: Mapping[str, Any], asset: Asset) -> dict[str, Any]:
     return {**common, **(asset.fields.get("xarray:storage_options") or {})}
 
 
-def _layout(source: _Source) -> str | None:
-    """Layout of a Zarr by its converter's version; None where it is unknown, or not a layout that is offered."""
-    converter = re.match(r"(\d+)\.(\d+)", source.metadata.get("converter", ""))
-    found = converter or _CONVERTER.search(source.url)
-    if found is None:
-        return None
+def _layout(item: Mapping[str, Any]) -> str | None:
+    """Layout of an item's Zarr; None if the item does not tell it."""
     try:
-        return parse_version(f"{found[1]}.{found[2]}")
+        return layout_in(item)
     except InvalidArgumentError:
         return None
 

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 import warnings
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from xarray_safe.errors import AbsentFileError, CorruptFileError, InvalidArgumentError, MissingFileError, SafeWarning
-from xarray_safe.model.arrays import LookUp, Prefetching
-from xarray_safe.model.lookups import X, resolve
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, SafeWarning
+from xarray_safe.model.context import BuildContext, Lenient
+from xarray_safe.model.lookups import resolve
 from xarray_safe.model.tree import Entry, Node, Tree, is_below, with_ancestors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from xarray_safe.archive import Archive
-    from xarray_safe.archive.files import Request
-    from xarray_safe.model.arrays import Array, Source
-    from xarray_safe.model.documents import Documents
+    from xarray_safe.model.arrays import Array
     from xarray_safe.model.product import Facts, Product, Var
 
 CHUNK: Final = 1024
 """Chunks are tiles, or as many of them as reach this length, so that small tiles do not make thousands of chunks."""
-
-LISTED: Final = X("manifest", ".//byteStream/fileLocation/@href", default=(), every=True)
-"""Files that the manifest lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +32,17 @@ class BuildOptions:
         Resolution of images: 1 / 2**reduction, 0 to 4; users call it ``overview``.
     chunk_layout
         Preferred chunks: whole ``"tile"`` s of the images, or those of ``"eopf"`` Zarr.
+    missing
+        What to do about inputs that are absent or cannot be read: ``"warn"`` (open the rest, with one warning),
+        ``"raise"`` or ``"ignore"``.
+    dropped
+        Names of variables that are left out.
     """
 
     reduction: int = 0
     chunk_layout: str = "tile"
+    missing: str = "warn"
+    dropped: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if isinstance(self.reduction, bool | float) or self.reduction not in range(5):
@@ -52,95 +51,8 @@ class BuildOptions:
             )
         if self.chunk_layout not in ("tile", "eopf"):
             raise InvalidArgumentError(f"chunk_layout={self.chunk_layout!r} is neither 'tile' nor 'eopf'.")
-
-
-@dataclass
-class BuildContext:
-    """One opening of a product: what sources and look-ups work with (`arrays.Context`)."""
-
-    files: Archive
-    documents: Documents
-    reduction: int = 0
-    product: Product | None = None
-    damaged: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    _values: dict[LookUp, object] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, product: Product, facts: Facts, reduction: int) -> BuildContext:
-        """Find the product's XML files; none is read yet, but what the tables have read already is not read again."""
-        archive = facts.files
-        found = {name: archive.find(pattern) for name, pattern in product.documents.items()}
-        for name, names in found.items():
-            if len(names) > 1:
-                raise _several(archive, product.documents[name], names)
-        there = {name: names[0] for name, names in found.items() if names}
-        documents = replace(
-            facts.documents, names=there, elided=product.elided, patterns=product.documents, roots=product.roots
-        )
-        return cls(archive, documents, reduction, product)
-
-    def value(self, look_up: LookUp) -> Any:
-        """Value of a look-up, computed once."""
-        try:
-            return self._values[look_up]
-        except KeyError:
-            value = self._values[look_up] = look_up.resolve(self)
-            return value
-
-    def find(self, pattern: str) -> str:
-        """Name of the one file that matches a pattern; see `arrays.Context`."""
-        names = self.files.find(pattern)
-        if len(names) == 1:
-            return names[0]
-        if names:
-            raise _several(self.files, pattern, names)
-        last = re.compile(re.escape(pattern.rpartition("/")[2]).replace(r"\*", "[^/]*"))
-        suffix = re.search(r"\.\w+$", pattern)
-        for name in self._last_parts(self.product.declared_files if self.product else ()):
-            if last.fullmatch(name) or (suffix and last.fullmatch(f"{name}{suffix[0]}")):
-                raise MissingFileError(
-                    f"{self.files.url}: {name}, which the metadata name, is not there. Download the product again."
-                )
-        optional = self.product.optional_folders if self.product else ()
-        expected = not pattern.startswith(optional) or any(map(last.fullmatch, self._last_parts((LISTED,))))
-        text = f"{self.files.url}: there is no file {pattern}. The archive is not complete; download it again."
-        raise AbsentFileError(text, expected=expected)
-
-    def prefetch(self, variables: Iterable[Var]) -> list[Request]:
-        """Ranges that will be read on opening: metadata, and the headers that sources name."""
-        sources = dict.fromkeys(var.source for var in variables if isinstance(var.source, Prefetching))
-        ranges = (request for source in sources for request in source.prefetch(self.files))
-        return [*self.documents.ranges(), *dict.fromkeys(ranges)]
-
-    def unreadable(self, name: str) -> None:
-        """Note a damaged file for the one warning."""
-        self.damaged.append(name)
-
-    def _last_parts(self, look_ups: Iterable[LookUp]) -> list[str]:
-        """Last parts of file names that the XML gives."""
-        texts = (self.value(look_up) for look_up in look_ups)
-        names = [name for text in texts for name in (text if isinstance(text, list) else [text])]
-        return [name.rpartition("/")[2] for name in names if isinstance(name, str)]
-
-    def open(self, variables: Iterable[Var]) -> tuple[list[tuple[Var, Array]], list[Var]]:
-        """Open the sources of variables, each source once; also return the variables that are absent."""
-        arrays: dict[Source, Array] = {}
-        present, absent = [], []
-        for var in variables:
-            try:
-                if var.source not in arrays:
-                    arrays[var.source] = var.source.open(self)
-            except AbsentFileError as error:
-                if not var.optional:
-                    raise
-                if error.expected:
-                    absent.append(var)
-                    if error.__cause__:
-                        self.reasons[var.path] = str(error.__cause__)
-            else:
-                present.append((var, arrays[var.source]))
-        return present, absent
+        if self.missing not in ("warn", "raise", "ignore"):
+            raise InvalidArgumentError(f"missing={self.missing!r} is not one of 'warn', 'raise', 'ignore'.")
 
 
 def build(product: Product, facts: Facts, options: BuildOptions | None = None) -> Tree:
@@ -162,11 +74,12 @@ def build(product: Product, facts: Facts, options: BuildOptions | None = None) -
 
     Raises
     ------
-    MissingFileError, MissingElementError, CorruptFileError
-        If what the tree needs is not there, or broken.
+    MissingElementError, MissingFileError, CorruptFileError
+        If the metadata do not tell how values are scaled, which is never guessed; with ``missing="raise"`` also if
+        anything else that the tree needs is not there, or broken.
     """
     options = options or BuildOptions()
-    context = BuildContext.of(product, facts, options.reduction)
+    context = BuildContext.of(product, facts, options.reduction, options.missing)
     wanted = [var for var in product.variables if is_below(var.path, facts.below)]
     with facts.files.prefetch(context.prefetch(wanted)):
         return _build(product, context, wanted, facts.below, options)
@@ -174,24 +87,38 @@ def build(product: Product, facts: Facts, options: BuildOptions | None = None) -
 
 def _build(product: Product, context: BuildContext, wanted: list[Var], below: str, options: BuildOptions) -> Tree:
     """Build groups of the variables that are wanted; see `build`."""
-    data, absent = context.open(var for var in wanted if not product.is_coordinate(var))
+    lenient = Lenient(context)
+    data, absent = context.open((var for var in wanted if not product.is_coordinate(var)), options.dropped)
     nodes = {path: Node(path) for path in with_ancestors((var.group for var, _ in data), below)}
-    coordinates, _ = context.open(var for var in wanted if product.is_coordinate(var) and var.group in nodes)
+    axes = (var for var in wanted if product.is_coordinate(var) and var.group in nodes)
+    coordinates, unplaced = context.open(axes, options.dropped)
     for var, array in data + coordinates:
-        nodes[var.group].entries[var.name] = _entry(product, var, array, context, options)
+        if var.name not in options.dropped:
+            nodes[var.group].entries[var.name] = _entry(product, var, array, lenient, options)
+    misfits = {var_path for node in nodes.values() for var_path in _drop_misfits(node, context)}
+    absent += [*unplaced, *(var for var, _ in data + coordinates if var.path in misfits)]
+    kept = [var for var, _ in data if var.path not in misfits]
+    nodes = {path: nodes[path] for path in with_ancestors((var.group for var in kept), below)}
     for path, node in nodes.items():
-        node.attrs.update(resolve(product.attrs.get(path, {}), context))
-        _check_sizes(node, context.files)
+        attrs = resolve(product.attrs.get(path, {}), lenient)
+        node.attrs.update(attrs if isinstance(attrs, dict) else {})
     if "/" in nodes:
-        nodes["/"].attrs = product.finalize(nodes["/"].attrs, [var for var, _ in data])
-    if absent or context.damaged:
-        _warn_absent(product, context, absent)
+        nodes["/"].attrs = product.finalize(nodes["/"].attrs, kept)
+    if options.missing != "ignore" and (absent or context.damaged or context.unknown or context.files.remarks):
+        _warn(product, context, absent)
+    context.files.reported = True
     return Tree(product, context.files, nodes)
 
 
-def _entry(product: Product, var: Var, array: Array, context: BuildContext, options: BuildOptions) -> Entry:
+DECODING: Final = ("scale_factor", "add_offset", "_FillValue", "missing_value", "units")
+"""Attributes that tell what samples mean: a variable without them would be another one, so that they are required."""
+
+
+def _entry(product: Product, var: Var, array: Array, lenient: Lenient, options: BuildOptions) -> Entry:
     """One variable of a group: attributes of its file and its table, and the chunks to prefer."""
-    attrs = {**getattr(array, "attrs", {}), **resolve(var.attrs, context)}
+    for key in DECODING:
+        resolve(var.attrs.get(key), lenient.strict)
+    attrs = {**getattr(array, "attrs", {}), **resolve(var.attrs, lenient)}
     wanted = product.chunks(var) if options.chunk_layout == "eopf" else ()
     lengths: list[int | None] = [math.ceil(length / (1 << options.reduction)) for length in wanted]
     lengths = lengths or [None] * len(array.shape)
@@ -205,38 +132,65 @@ def chunk_length(size: int, tile: int, wanted: int | None) -> int:
     return min(size, wanted or max(1, tile) * math.ceil(CHUNK / max(1, tile)))
 
 
-def _check_sizes(node: Node, archive: Archive) -> None:
-    """Compare the sizes of a group's variables, which xarray would only call conflicting.
+def _drop_misfits(node: Node, context: BuildContext) -> list[str]:
+    """Take out the variables of a group that have another size than its coordinates, or than most; return their paths.
+
+    xarray would refuse the group, and only say that sizes conflict.
 
     Raises
     ------
     CorruptFileError
-        If an image has another size than the others.
+        There are some, and faults are errors.
     """
-    sizes: dict[str, tuple[int, str]] = {}
+    lengths: dict[str, list[tuple[int, str]]] = {}
     for name, entry in node.entries.items():
         for dim, size in zip(entry.dims, entry.array.shape, strict=True):
-            first, other = sizes.setdefault(dim, (size, name))
-            if first != size:
-                raise CorruptFileError(
-                    f"{archive.url}: {node.path}/{name} has {size} values along {dim}, {node.path}/{other} has "
-                    f"{first}. A file is not what the metadata say; download the product again."
+            lengths.setdefault(dim, []).append((size, name))
+    dropped: dict[str, None] = {}
+    for dim, found in lengths.items():
+        if len({size for size, _ in found}) == 1:
+            continue
+        axis = node.entries[dim].array.shape[0] if dim in node.entries else None
+        (common, _), *_ = Counter(size for size, _ in found).most_common()
+        right = axis if axis is not None else common
+        for size, name in found:
+            if size != right and name not in dropped:
+                path = f"{node.path.rstrip('/')}/{name}"
+                array: object = node.entries[name].array
+                file = getattr(getattr(array, "image", array), "name", "the file of it")
+                other = next(other for length, other in found if length == right)
+                context.reasons[path] = context.fault(
+                    CorruptFileError(
+                        f"{context.files.url}: {path} has {size} values along {dim}, {node.path}/{other} has {right}: "
+                        f"{file} is not what the metadata say; download the product again."
+                    )
                 )
+                dropped[name] = None
+    for name in dropped:
+        del node.entries[name]
+    return [f"{node.path.rstrip('/')}/{name}" for name in dropped]
 
 
-def _warn_absent(product: Product, context: BuildContext, absent: list[Var]) -> None:
-    """Issue the one warning about all that is absent: which groups, and why."""
-    groups: dict[str, list[str]] = {}
-    for var in absent:
-        groups.setdefault(var.group, []).append(var.name)
-    parts = []
+def _warn(product: Product, context: BuildContext, absent: list[Var]) -> None:
+    """Issue the one warning about all that is absent or unknown: which groups, and why."""
+    parts = [*context.files.remarks]
     if context.damaged:
         names = ", ".join(name.rpartition("/")[2] for name in context.damaged)
         parts.append(f"damaged images, which raise an error on reading: {names}. Download the product again.")
+    groups: dict[str, list[str]] = {}
+    for var in absent:
+        groups.setdefault(var.group, []).append(var.name)
     if groups:
         listed = "; ".join(f"{group} ({', '.join(names)})" for group, names in groups.items())
-        reasons = dict.fromkeys(context.reasons.get(var.path) or product.explain_absence(context) for var in absent)
-        parts.append(f"absent from the tree: {listed}. {' '.join(reasons)}")
+        texts = (context.reasons.get(var.path) for var in absent)
+        reasons = dict.fromkeys(product.explain_absence(context) if text is None else text for text in texts)
+        parts.append(f"absent from the tree: {listed}. {' '.join(filter(None, reasons))}".rstrip())
+    if context.lacking:
+        names = ", ".join(context.lacking)
+        parts.append(f"The metadata name files that are not there: {names}. Download the product again to have them.")
+    unknown = [text for text in context.unknown if not any(text in part for part in parts)]
+    if unknown:
+        parts.append(f"attributes are absent, because they are unknown: {' '.join(unknown)}")
     warnings.warn(f"{context.files.url}: {' '.join(parts)}", SafeWarning, stacklevel=_outside())
 
 
@@ -246,10 +200,3 @@ def _outside() -> int:
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("xarray", "xarray_safe"):
         frame, level = frame.f_back, level + 1
     return max(level, 1)
-
-
-def _several(archive: Archive, pattern: str, names: list[str]) -> CorruptFileError:
-    listed = ", ".join(names)
-    return CorruptFileError(
-        f"{archive.url}: several files match {pattern}, where one must: {listed}. Download it again."
-    )

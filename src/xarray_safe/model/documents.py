@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xarray_safe.archive.xml import END, parse, read_ends
-from xarray_safe.errors import CorruptFileError, MissingElementError, MissingFileError
+from xarray_safe.errors import CorruptFileError, MissingElementError, MissingFileError, SafeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lxml import etree
 
@@ -32,6 +32,10 @@ class Documents:
         Patterns of the file names, for messages about files that are not there.
     roots
         Ends of the names of the root elements, by which a file is known to be what it should be.
+    respell
+        A file with the names of elements as they are today, from one of an older specification.
+    faults
+        Documents, and files, that cannot be had, and why; found out once.
     """
 
     files: Files
@@ -39,13 +43,15 @@ class Documents:
     elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, str] = field(default_factory=dict)
+    respell: Callable[[bytes], bytes] | None = None
+    faults: dict[str, SafeError] = field(default_factory=dict)
     _parsed: dict[str, etree._Element] = field(default_factory=dict, repr=False)
     _without_middle: set[str] = field(default_factory=set, repr=False)
 
     def file(self, name: str) -> etree._Element:
         """Root element of an XML file by its name in the archive, namespaces stripped."""
         if name not in self._parsed or name in self._without_middle:
-            self._parsed[name] = parse(self.files.read(name), f"{self.files.url}: {name}")
+            self._parse(name)
             self._without_middle.discard(name)
         return self._parsed[name]
 
@@ -55,13 +61,25 @@ class Documents:
         ends = self.elided.get(document)
         if name not in self._parsed:
             if ends:
-                self._parsed[name] = parse(read_ends(self.files, name, *ends), f"{self.files.url}: {name}")
+                self._parse(name, ends)
                 self._without_middle.add(name)
             self._check(document, name)
         root = self._parsed[name]
         if section and name in self._without_middle and root.find(section) is None:
             return self.file(name)
         return root
+
+    def _parse(self, name: str, ends: tuple[str, str] | None = None) -> None:
+        """Read and parse a file, without its middle if the elements at both ends of that are given."""
+        if name in self.faults:
+            raise self.faults[name]
+        try:
+            data = self.files.read(name) if ends is None else read_ends(self.files, name, *ends)
+            root = parse(self.respell(data) if self.respell else data, f"{self.files.url}: {name}")
+        except (CorruptFileError, MissingFileError) as error:
+            self.faults[name] = error
+            raise
+        self._parsed[name] = root
 
     def _check(self, document: str, name: str) -> None:
         root = self._parsed[name] if name in self._parsed else self.file(name)
@@ -79,6 +97,8 @@ class Documents:
         MissingFileError
             The archive has none.
         """
+        if document in self.faults:
+            raise self.faults[document]
         if document not in self.names:
             file = self.patterns.get(document, document)
             raise MissingFileError(
@@ -88,9 +108,11 @@ class Documents:
         return self.names[document]
 
     def ranges(self) -> list[Request]:
-        """Ranges of the files that reading all documents takes: name, start, stop (None: the end)."""
+        """Ranges of the files that reading the other documents takes: name, start, stop (None: the end)."""
         found: list[Request] = []
         for document, name in self.names.items():
+            if name in self._parsed:
+                continue
             size = self.files.size(name) if document in self.elided and not self.files.local else 0
             found += [(name, 0, END), (name, size - END, size)] if size > 2 * END else [(name, 0, None)]
         return found

@@ -40,7 +40,7 @@ class X(LookUp):
     path
         ElementPath below the root, without namespaces; ``…/@name`` at its end takes an attribute.
     convert
-        Makes a value of the text.
+        Makes a value of the text; ValueError, NaN and infinity say that there is none.
     optional
         A missing element leaves the key out instead of raising `MissingElementError`.
     default
@@ -75,7 +75,10 @@ class X(LookUp):
         if self.convert is None:
             return text
         try:
-            return self.convert("" if text is None else text)
+            value = self.convert("" if text is None else text)
+            if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
+                raise ValueError(f"{text} is not a finite number")
+            return value
         except (ValueError, ArithmeticError, IndexError) as error:
             blank = not (text or "").strip()
             if self.optional or (blank and self.default is not ABSENT):

@@ -122,9 +122,14 @@ class Product:
     elided
         Elements before and after the middle of huge documents, which is not read (see `lookups.Documents`).
     declared_files
-        Look-ups of the files that the metadata name (without suffix): these must be there.
+        Look-ups of the files that the metadata name (without suffix): these must be there, and no other file of their
+        kind is taken for them.
+    identifiers
+        Look-ups of identifiers that hold the names of the product's folders: they decide where there are several.
     optional_folders
         Folders of files that a whole product may lack; they are missed only if the manifest lists them.
+    respell
+        An XML file with the names of elements as they are today, from one of an older specification.
     chunks
         Shape of a variable's chunks in EOPF Zarr; empty where Zarr's own rule decides.
     data_attribute
@@ -144,7 +149,9 @@ class Product:
     roots: Mapping[str, str] = field(default_factory=dict)
     elided: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     declared_files: tuple[X, ...] = ()
+    identifiers: tuple[X, ...] = ()
     optional_folders: tuple[str, ...] = ()
+    respell: Callable[[bytes], bytes] | None = None
     chunks: Callable[[Var], tuple[int, ...]] = _no_chunks
     data_attribute: str = "_eopf_attrs"
     explain_absence: Callable[[Context], str] = _default_reason
@@ -153,6 +160,49 @@ class Product:
     def is_coordinate(self, var: Var) -> bool:
         """Return True if a variable of this product is a coordinate, not data."""
         return self.data_attribute not in var.attrs if self.data_attribute else var.dims == (var.name,)
+
+
+@dataclass(frozen=True)
+class ConverterDefects:
+    """What ESA's converter does wrong, or notes about itself, in one layout of a product type.
+
+    Parameters
+    ----------
+    truncated_labels
+        Paths of variables whose labels it cuts to one character.
+    filled_labels
+        Those of them to which it gives a fill value, too.
+    cfgrib_notes
+        Groups with a note of cfgrib in ``history``, and the name of the GRIB file that the note mentions.
+    """
+
+    truncated_labels: tuple[str, ...] = ()
+    filled_labels: tuple[str, ...] = ()
+    cfgrib_notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GeoZarrForm:
+    """What the GeoZarr form of a product type's Zarr has more, and less, than the plain form.
+
+    Parameters
+    ----------
+    added
+        Patterns of the paths of what it adds, by kind: ``group``, ``variable``, ``coordinate``, ``attribute``.
+    dropped
+        Pattern of the paths of attributes that it omits.
+    """
+
+    added: Mapping[str, re.Pattern[str]]
+    dropped: re.Pattern[str]
+
+    def adds(self, path: str, kind: str) -> bool:
+        """Return True if only this form has something."""
+        return kind in self.added and self.added[kind].search(path) is not None
+
+    def drops(self, path: str, kind: str) -> bool:
+        """Return True if this form omits an attribute."""
+        return kind == "attribute" and self.dropped.search(path) is not None
 
 
 @dataclass(frozen=True)
@@ -179,13 +229,21 @@ class ProductType:
         Paths of red, green and blue at the finest resolution; empty where there is no such picture.
     true_colour_coarse
         The same at coarser resolutions, finest first.
+    picture
+        Path of the image to show in grey where there is no true colour, by an archive's facts.
     projected
         Whether its images are on a grid of a projected CRS.
+    static
+        Whether its tables are the same for all archives, so that they can be listed without one (of no facts).
     example
         Name of a product, for messages.
     reprocessed
         Pattern of product names; its groups are what the names of all processings of the same data share: their
         beginning, then other parts.
+    defects
+        Known defects of ESA's converter, by layout: differences that a comparison expects.
+    geozarr
+        What its GeoZarr form has more and less; None if there is no such form.
     """
 
     name: str
@@ -197,9 +255,13 @@ class ProductType:
     collection: str = ""
     true_colour: tuple[str, ...] = ()
     true_colour_coarse: tuple[tuple[str, ...], ...] = ()
+    picture: Callable[[Facts], str] | None = None
     projected: bool = True
+    static: bool = False
     example: str = ""
     reprocessed: re.Pattern[str] | None = None
+    defects: Mapping[str, ConverterDefects] = field(default_factory=dict)
+    geozarr: GeoZarrForm | None = None
 
     def product(self, facts: Facts, layout: str) -> Product:
         """Tables of an archive in a layout.

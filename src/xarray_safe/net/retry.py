@@ -108,12 +108,12 @@ class Attempts:
 
     @property
     def exhausted(self) -> bool:
-        """Whether there is no further try."""
+        """True if there is no further attempt."""
         return self.failures >= self.policy.tries
 
     @property
     def too_long(self) -> bool:
-        """Whether the server asks for more patience than there is."""
+        """True if the server asks to wait longer than the limit."""
         return self.waited > self.policy.patience
 
 

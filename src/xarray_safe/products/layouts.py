@@ -36,7 +36,7 @@ def layout_of(version: str) -> str:
     listed = ", ".join(map(repr, LAYOUTS))
     known = f"known are {listed}, with or without a patch version; {DEFAULT_LAYOUT!r} is the default"
     if found is None:
-        raise InvalidArgumentError(f"eopf_version={version!r} is no version; {known}.")
+        raise InvalidArgumentError(f"eopf_version={version!r} is not a version; {known}.")
     if found[1] not in LAYOUTS:
         raise InvalidArgumentError(f"eopf_version={version!r} is unknown; {known}.")
     return found[1]
@@ -70,10 +70,10 @@ def layout_in(source: object) -> str:
     for layout, tell in MARKS:
         if tell(found):
             return layout
-    written = f"it was written by converter {versions[0]}, and " if versions else ""
+    written = f"its converter {versions[0]} is unknown, and " if versions else ""
     stac = found.item.get("stac_version") or "missing"
     raise InvalidArgumentError(
-        f"the layout of the product is not known: {written}stac_discovery/stac_version is {stac} at its root; "
+        f"the layout of the Zarr is not known: {written}stac_discovery/stac_version is {stac} at its root; "
         f"known are {', '.join(LAYOUTS)}"
     )
 

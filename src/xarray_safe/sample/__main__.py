@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import datetime
+from typing import Any
 
 from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.sample import sentinel1
 from xarray_safe.sample.sentinel2.product import write
 from xarray_safe.sample.sentinel2.spec import Spec
 
@@ -14,7 +16,9 @@ from xarray_safe.sample.sentinel2.spec import Spec
 def main(arguments: list[str] | None = None) -> int:
     """Write the product that the arguments describe; return the exit status."""
     default = Spec()
-    parser = argparse.ArgumentParser(prog="python -m xarray_safe.sample", description="Write a Sentinel-2 product.")
+    parser = argparse.ArgumentParser(
+        prog="python -m xarray_safe.sample", description="Write a Sentinel-2 or Sentinel-1 product."
+    )
     parser.add_argument("target", help="folder to write into, or a name ending in .SAFE or .zip")
     parser.add_argument("--level", choices=("L2A", "L1C"), default=default.level)
     parser.add_argument("--scale", type=float, default=1 / 30, help="share of the real size (default: 1/30)")
@@ -30,7 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-tlm", action="store_true", help="leave out the tables of tile-part lengths")
     parser.add_argument("--quick", action="store_true", help="reuse encoded images (for full-size products)")
     parser.add_argument("--zip", choices=("stored", "deflated"), help="write a zip")
+    radar = parser.add_argument_group("Sentinel-1")
+    radar.add_argument("--product-type", choices=("GRD", "SLC"), help="write a product of Sentinel-1 of this type")
+    radar.add_argument("--mode", default="IW", help="IW, EW, S1 to S6, or (SLC) WV (default: %(default)s)")
+    radar.add_argument("--polarisations", default="VV,VH", help="separated by commas (default: %(default)s)")
+    radar.add_argument("--cog", action="store_true", help="images in tiles with overviews")
     given = vars(parser.parse_args(arguments))
+    if given["product_type"]:
+        return _radar(parser, given)
     options = {
         name: given[name]
         for name in ("level", "baseline", "satellite", "tile", "sensing", "psd", "seed", "clouds", "nodata")
@@ -48,6 +59,17 @@ def main(arguments: list[str] | None = None) -> int:
     except InvalidArgumentError as error:
         parser.error(str(error))
     print(path)
+    return 0
+
+
+def _radar(parser: argparse.ArgumentParser, given: dict[str, Any]) -> int:
+    """Write a product of Sentinel-1; return the exit status."""
+    options = {name: given[name] for name in ("product_type", "mode", "cog", "seed")}
+    polarisations = tuple(given["polarisations"].split(","))
+    try:
+        print(sentinel1.write(given["target"], zip=given["zip"] or False, polarisations=polarisations, **options))
+    except InvalidArgumentError as error:
+        parser.error(str(error))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 import fsspec
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from xarray_safe.archive import Archive
     from xarray_safe.archive.remote.store import Store
 
-WAYS = [f"{server} {form}" for server in ("http", "s3") for form in ("folder", "zip", "deflated")]
-
 
 class RemoteFiles(FilesContract):
     @pytest.fixture
@@ -31,14 +30,34 @@ class RemoteFiles(FilesContract):
         return {path.relative_to(site.folder).as_posix(): path.read_bytes() for path in files}
 
 
-class TestServed(RemoteFiles):
-    @pytest.fixture(params=WAYS)
+class TestFolders(FilesContract):
+    @pytest.fixture(params=["http folder", "s3 folder"])
+    def files(self, request: pytest.FixtureRequest, site: Site) -> Archive:
+        url, options, _ = site.url(request.param)
+        return open_archive(url, options)
+
+    @pytest.fixture
+    def content(self, site: Site) -> dict[str, bytes]:
+        """The files that the manifest lists, and itself: folders are not listed."""
+        listed = re.findall(r'href="\./([^"]+)"', (site.folder / "manifest.safe").read_text())
+        return {name: (site.folder / name).read_bytes() for name in ("manifest.safe", *listed)}
+
+
+class TestZips(RemoteFiles):
+    @pytest.fixture(params=["http zip", "s3 zip", "http deflated", "s3 deflated"])
     def files(self, request: pytest.FixtureRequest, site: Site) -> Archive:
         url, options, _ = site.url(request.param)
         return open_archive(url, options)
 
 
 class TestItem(RemoteFiles):
+    @pytest.fixture
+    def content(self, site: Site, files: Archive) -> dict[str, bytes]:
+        """The files that the item names; an item need not name schemas and previews."""
+        assert "manifest.safe" in files.names
+        assert len(files.names) > 50
+        return {name: (site.folder / name).read_bytes() for name in files.names}
+
     @pytest.fixture
     def files(self, site: Site) -> Archive:
         return open_archive(item(site), site.s3_options)

@@ -190,7 +190,7 @@ def test_an_item_of_the_store_alone(site, web, monkeypatch):
 
 @pytest.mark.parametrize("web", [{"headers": {}}, {"trusted_hosts": "h", "cookies": {}}])
 def test_a_flat_dict_is_for_one_store(site, web):
-    with pytest.raises(InvalidArgumentError, match=r"has no meaning there.*\{'https': \{…\}, 's3': \{…\}\}"):
+    with pytest.raises(InvalidArgumentError, match=r"is not known there.*\{'https': \{…\}, 's3': \{…\}\}"):
         open_archive(item(site), {**web, **site.s3_options})
 
 
@@ -238,7 +238,7 @@ def test_options_by_scheme(web, s3):
 
 
 def test_the_only_store_gets_all_flat_options():
-    """Whatever has no meaning there is for it to refuse; a section of its scheme counts more."""
+    """A store refuses unknown options; the section of its scheme takes precedence."""
     options = StoreOptions.split({"headers": {}, "key": "k", "https": {"ssl": False, "key": "other"}})
     assert options.of_store("s3://b/x") == {"headers": {}, "key": "k"}
     assert options.of_store("https://h/x") == {"headers": {}, "key": "other", "ssl": False}

@@ -155,10 +155,10 @@ def test_nobody_there(monkeypatch):
 
 
 def test_a_server_without_ranges(site, tree):
-    """Small files come whole; what is large is not moved in silence."""
+    """Small files are read whole; large ones are not downloaded unasked."""
     url, options, proxy = site.url("http zip")
     proxy.faults.no_range = True
-    with pytest.raises(UnsupportedProductError, match=r"does not give ranges of bytes.*download"):
+    with pytest.raises(UnsupportedProductError, match=r"does not support ranges of bytes.*download"):
         open_archive(url, options)
     assert proxy.bytes < 2_000_000
     assert_identical(site.open("http folder")[BAND].load(), tree[BAND].load())

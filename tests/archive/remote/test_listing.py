@@ -15,7 +15,7 @@ from xarray_safe.archive import detect, open_archive
 from xarray_safe.archive.remote import s3 as remote_s3
 from xarray_safe.archive.remote.fetch import run
 from xarray_safe.archive.remote.s3 import S3Store
-from xarray_safe.archive.remote.store import Version
+from xarray_safe.archive.remote.store import ObjectVersion
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError, UnsupportedProductError
 
 GROUP = "measurements/reflectance/r10m"
@@ -78,7 +78,7 @@ def test_a_mistaken_folder_of_any_file_system(monkeypatch):
 def test_a_bucket_is_no_product(site):
     with pytest.raises(NotASafeError, match="s3://eodata has no manifest"):
         open_archive("s3://eodata", site.s3_options)
-    with pytest.raises(InvalidArgumentError, match="names no bucket"):
+    with pytest.raises(InvalidArgumentError, match="has no bucket"):
         open_archive("s3://", site.s3_options)
 
 
@@ -99,7 +99,7 @@ def test_lists_of_many_pages():
         return {"Contents": found, "IsTruncated": stop < len(names), "NextContinuationToken": str(stop)}
 
     found = asyncio.run(S3Store({})._below(paged, "b", "X.SAFE/"))
-    assert found == dict.fromkeys(names, Version(1, "e"))
+    assert found == dict.fromkeys(names, ObjectVersion(1, "e"))
 
 
 def test_files_that_are_no_products(site):
@@ -112,12 +112,12 @@ def test_files_that_are_no_products(site):
 
 def test_nothing_large_is_read_whole(site, monkeypatch):
     monkeypatch.setattr(remote_s3, "WHOLE", 1000)
-    with pytest.raises(UnsupportedProductError, match=r"manifest\.safe has \d+ bytes.*is not moved in silence"):
+    with pytest.raises(UnsupportedProductError, match=r"manifest\.safe has \d+ bytes.*is not downloaded unasked"):
         open_archive(site.url("s3 folder")[0], site.s3_options)
 
 
 def test_options_that_nobody_knows(site):
-    with pytest.raises(InvalidArgumentError, match="the storage option 'nonopt' has no meaning there"):
+    with pytest.raises(InvalidArgumentError, match="the storage option 'nonopt' is not known there"):
         open_archive(site.url("s3 folder")[0], {**site.s3_options, "nonopt": 1})
 
 
@@ -158,5 +158,5 @@ class _Body:
 def test_answers_that_do_not_tell_the_size(span, size):
     response = {"Body": _Body(), "ContentLength": 5, "ContentRange": span, "ETag": 'W/"x"'}
     answer = asyncio.run(S3Store({})._answer(response, "bucket/file", 5, 10))
-    assert (answer.data, answer.start, answer.version) == (b"abcde", 5, Version(size, "x"))
+    assert (answer.data, answer.start, answer.version) == (b"abcde", 5, ObjectVersion(size, "x"))
     assert response["Body"].closed

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through, split
-from xarray_safe.archive.remote.store import Answer, Store, TryAgain, Version
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError
+from xarray_safe.archive.remote.store import ObjectVersion, RangeResponse, Store, TransientError
+from xarray_safe.errors import CorruptFileError, InvalidArgumentError, RemoteFailedError, SafeError
 from xarray_safe.net.retry import Attempts, RetryPolicy, remote_policy
 from xarray_safe.runtime import PerProcess, settings
 
@@ -27,20 +27,36 @@ _PIECE = 8 << 20
 """Maximum bytes of one request."""
 
 
+class OtherSizeError(CorruptFileError):
+    """A file has another size than the product's manifest claims: ask for it again, by its own."""
+
+    def __init__(self, path: str, size: int, claimed: int) -> None:
+        super().__init__(f"{path} has {size} bytes, {claimed} by the manifest")
+        self.path, self.size, self.claimed = path, size, claimed
+
+
 @dataclass
-class Versions:
+class VersionTracker:
     """The versions of files when they were first read; any thread may use it."""
 
-    seen: dict[str, Version] = field(default_factory=dict)
+    seen: dict[str, ObjectVersion] = field(default_factory=dict)
+    claims: dict[str, int] = field(default_factory=dict)
+    """Sizes of files that a manifest claims: the server's word outweighs them."""
 
-    def check(self, path: str, label: str, now: Version) -> None:
+    def check(self, path: str, label: str, now: ObjectVersion) -> None:
         """Compare a version with the first one.
 
         Raises
         ------
         CorruptFileError
             The file was replaced.
+        OtherSizeError
+            It is not as large as a manifest claims; the claim is dropped.
         """
+        claim = self.claims.pop(path, None)
+        if None not in (claim, now.size) and claim != now.size and path not in self.seen:
+            self.seen[path] = now
+            raise OtherSizeError(path, now.size or 0, claim or 0)
         before = self.seen.setdefault(path, now)
         if before == now:
             return
@@ -51,15 +67,17 @@ class Versions:
             )
         if before.tag and now.tag and before.tag != now.tag:
             raise CorruptFileError(f"{label} was replaced after it had been opened; open it again")
-        self.seen[path] = Version(before.size if now.size is None else now.size, before.tag or now.tag)
+        self.seen[path] = ObjectVersion(before.size if now.size is None else now.size, before.tag or now.tag)
 
-    def expect(self, path: str, version: Version) -> None:
+    def expect(self, path: str, version: ObjectVersion) -> None:
         """Add what a list, or another process, knows of a file; what was seen here stays.
 
         So if both have seen different versions, the next answer is an error.
         """
-        before = self.seen.get(path, Version(None, ""))
-        self.seen[path] = Version(before.size if version.size is None else version.size, before.tag or version.tag)
+        before = self.seen.get(path, ObjectVersion(None, ""))
+        self.seen[path] = ObjectVersion(
+            before.size if version.size is None else version.size, before.tag or version.tag
+        )
 
 
 class Fetcher:
@@ -73,19 +91,35 @@ class Fetcher:
         Of the files, to compare.
     """
 
-    def __init__(self, store: Store, versions: Versions) -> None:
+    def __init__(self, store: Store, versions: VersionTracker) -> None:
         self.store = store
         self.versions = versions
 
-    def one(self, path: str, start: int = 0, stop: int | None = None) -> Answer:
+    def one(self, path: str, start: int = 0, stop: int | None = None) -> RangeResponse:
         """Fetch one range and wait for it; see `Store.get`."""
         policy = remote_policy()
         return run(self._one(ByteRange(path, start, stop), policy), policy.deadline)
 
-    def find(self, path: str) -> Mapping[str, Version] | None:
-        """Return the versions of the files below a folder; see `Store.find`."""
+    def list_files(self, path: str) -> Mapping[str, ObjectVersion] | None:
+        """Return the versions of the files below a folder; see `Store.list_files`."""
         policy = remote_policy()
-        return run(self._persist(path, lambda: self.store.find(path), policy), policy.deadline)
+        return run(self._persist(path, lambda: self.store.list_files(path), policy), policy.deadline)
+
+    def one_and_find(
+        self, path: str, folder: str
+    ) -> tuple[RangeResponse | SafeError, Mapping[str, ObjectVersion] | SafeError | None]:
+        """Fetch a file whole and list a folder at the same time; what failed is returned as its error."""
+        policy = remote_policy()
+
+        async def both() -> tuple[object, object]:
+            listing = self._persist(folder, lambda: self.store.list_files(folder), policy)
+            return await asyncio.gather(self._one(ByteRange(path, 0, None), policy), listing, return_exceptions=True)
+
+        answer, found = run(both(), policy.deadline)
+        for result in (answer, found):
+            if isinstance(result, BaseException) and not isinstance(result, SafeError):
+                raise result
+        return answer, found  # type: ignore[return-value]
 
     def many(self, requests: Sequence[Request], gap: int | None = None) -> list[bytes]:
         """Fetch ranges with start and stop within their files, joined if little is between them, and wait for them.
@@ -110,7 +144,7 @@ class Fetcher:
         whole = (b"".join(got[piece] for piece in split(block, _PIECE)) for block in joined)
         return read_through(Blocks(zip(joined, whole, strict=True)), requests, lambda empty: [b""] * len(empty))
 
-    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[Answer]:
+    async def _all(self, ranges: Sequence[ByteRange], policy: RetryPolicy) -> list[RangeResponse]:
         tasks = [asyncio.ensure_future(self._one(wanted, policy)) for wanted in ranges]
         try:
             return await asyncio.gather(*tasks)
@@ -118,7 +152,7 @@ class Fetcher:
             for task in tasks:
                 task.cancel()
 
-    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> Answer:
+    async def _one(self, wanted: ByteRange, policy: RetryPolicy) -> RangeResponse:
         answer = await self._persist(wanted.name, lambda: self.store.get(*wanted), policy)
         label = self.store.label(wanted.name)
         self.versions.check(wanted.name, label, answer.version)
@@ -138,8 +172,8 @@ class Fetcher:
                 async with _connection(self.store.host):
                     return await asyncio.wait_for(attempt(), policy.answer)
             except TimeoutError:
-                problem = TryAgain(f"no complete answer within {policy.answer:.0f} s")
-            except TryAgain as error:
+                problem = TransientError(f"no complete answer within {policy.answer:.0f} s")
+            except TransientError as error:
                 problem = error
             attempts.count(busy=problem.busy, after=problem.after)
             if attempts.exhausted:

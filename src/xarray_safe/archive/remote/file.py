@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from xarray_safe.archive.ranges import Blocks, ByteRange, coalesce, read_through
-from xarray_safe.archive.remote.fetch import Fetcher, Versions
+from xarray_safe.archive.remote.fetch import Fetcher, VersionTracker
 from xarray_safe.archive.zip.archive import ZipArchive
 from xarray_safe.errors import CorruptFileError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xarray_safe.archive.files import Request
-    from xarray_safe.archive.remote.store import RemoteLocation, Version
+    from xarray_safe.archive.remote.store import ObjectVersion, RemoteLocation
 
 TAIL = (1 << 16) + 128
 """Bytes at the end of a zip that hold its central directory, if it is of one product."""
@@ -39,17 +39,19 @@ class RemoteFile:
 
     local = False
 
-    def __init__(self, place: RemoteLocation, version: Version, origin: str = "", blocks: Blocks | None = None) -> None:
+    def __init__(
+        self, place: RemoteLocation, version: ObjectVersion, origin: str = "", blocks: Blocks | None = None
+    ) -> None:
         self.place, self._version, self._origin = place, version, origin or uuid4().hex
         self._blocks = blocks or Blocks()
         self.path = place.url
         self.size = version.size or 0
         self.tag = version.tag
-        self._fetcher = Fetcher(place.store, Versions({place.path: version}))
+        self._fetcher = Fetcher(place.store, VersionTracker({place.path: version}))
 
     @classmethod
     def probe(cls, place: RemoteLocation) -> tuple[RemoteFile, RemoteFile]:
-        """Ask for the end of the file: one request, which also shows size and version.
+        """Ask for the end of the file: one request, which also returns size and version.
 
         Returns
         -------
@@ -61,7 +63,7 @@ class RemoteFile:
         MissingFileError, AccessDeniedError, RemoteFailedError
             There is no such file, or it cannot be read.
         """
-        answer = Fetcher(place.store, Versions()).one(place.path, -TAIL)
+        answer = Fetcher(place.store, VersionTracker()).one(place.path, -TAIL)
         size = answer.start + len(answer.data)
         file = cls(place, answer.version._replace(size=answer.version.size or size))
         if file.size != size:
@@ -89,7 +91,7 @@ class RemoteFile:
     def _requests(self, ranges: Iterable[tuple[int, int]]) -> list[Request]:
         return [(self.place.path, start, stop) for start, stop in ranges]
 
-    def __reduce__(self) -> tuple[type[RemoteFile], tuple[RemoteLocation, Version, str]]:
+    def __reduce__(self) -> tuple[type[RemoteFile], tuple[RemoteLocation, ObjectVersion, str]]:
         """Pickle as place and version."""
         return RemoteFile, (self.place, self._version, self._origin)
 
@@ -102,8 +104,8 @@ class RemoteFile:
         return hash(self._origin)
 
 
-def open_zip(place: RemoteLocation) -> ZipArchive:
-    """Open a remote zip: usually one request.
+def open_zip(place: RemoteLocation, inner: str = "") -> ZipArchive:
+    """Open a remote zip, or the product in a folder of it: usually one request.
 
     Raises
     ------
@@ -111,6 +113,6 @@ def open_zip(place: RemoteLocation) -> ZipArchive:
         There is no such file, it cannot be read, or not by ranges, or it is not a product.
     """
     file, tail = RemoteFile.probe(place)
-    archive = ZipArchive(file)
+    archive = ZipArchive(file, inner=inner)
     archive.open(tail)
     return archive

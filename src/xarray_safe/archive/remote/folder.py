@@ -1,8 +1,9 @@
-"""Remote folders: a product in an object store, on a web server, or wherever fsspec reaches."""
+"""Remote folders: a product in an object store, on a web server, or in any file system of fsspec."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -11,15 +12,15 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, Listed, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, differences, read_manifest
 from xarray_safe.archive.ranges import ByteRange
-from xarray_safe.archive.remote.fetch import Fetcher, Versions
-from xarray_safe.archive.remote.store import RemoteLocation, Version
-from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError
+from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, VersionTracker
+from xarray_safe.archive.remote.store import ObjectVersion, RemoteLocation
+from xarray_safe.errors import CorruptFileError, MissingFileError, NotASafeError, SafeError
 from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from xarray_safe.archive.files import Request
 
@@ -58,7 +59,7 @@ class RemoteFolder(Archive):
         self.place = place
         self._catalogue_sizes = dict(catalogue_sizes or {})
         self._digest, self.origin = digest, origin or uuid4().hex
-        self._versions = Versions()
+        self._versions = VersionTracker()
         self._read_in_others: set[str] = set()
 
     @cached_property
@@ -77,21 +78,33 @@ class RemoteFolder(Archive):
         self._files
 
     @cached_property
-    def _files(self) -> dict[str, Listed]:
-        """All files by name."""
+    def _files(self) -> dict[str, ManifestEntry]:
+        """All files by name: those that the store lists, or else those of the manifest; what it says of them."""
+        answer, listed = self._fetcher.one_and_find(self._path(MANIFEST), self.place.path)
         try:
-            answer = self._fetcher.one(self._path(MANIFEST))
-        except MissingFileError as error:
-            return self._listed(error)
+            if isinstance(answer, SafeError):
+                raise answer
+            found = read_manifest(answer.data, self.url)
+        except (MissingFileError, CorruptFileError) as error:
+            if isinstance(listed, SafeError):
+                raise listed from error
+            return self._listed(error, listed)
         self._note(answer.data)
         self._prefetched.add((MANIFEST, 0, None), answer.data)
-        found = read_manifest(answer.data, self.url)
-        if not any(is_marker(name) and name != MANIFEST for name in found):
-            found |= {name: entry for name, entry in (self._find() or {}).items() if name not in found}
-        agree(found, self._catalogue_sizes, self.url, "the catalogue")
+        self.remarks += differences(found, self._catalogue_sizes, "the catalogue")
+        for name, size in self._catalogue_sizes.items():
+            entry = found.get(name, ManifestEntry(name, None))
+            found[name] = entry if size is None or name == MANIFEST else entry._replace(size=size)
         self._catalogue_sizes = {}  # other processes do not need it
+        if isinstance(listed, Mapping) and any(is_marker(name) for name in listed):  # listing may be forbidden
+            sizes = {name: version.size for name, version in listed.items()}
+            self.remarks += differences(found, sizes, "the store")
+            return {
+                name: found.get(name, ManifestEntry(name, None))._replace(size=size) for name, size in sizes.items()
+            }
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, ""))
+            if entry.size is not None and name != MANIFEST:
+                self._versions.claims.setdefault(self._path(name), entry.size)
         return found
 
     def _note(self, content: bytes) -> None:
@@ -101,23 +114,24 @@ class RemoteFolder(Archive):
             raise CorruptFileError(f"{self.url} was replaced after it had been opened; open it again")
         self._digest = digest
 
-    def _find(self) -> dict[str, Listed] | None:
-        versions = self._fetcher.find(self.place.path)
-        return None if versions is None else {name: Listed(*version) for name, version in versions.items()}
-
-    def _listed(self, error: MissingFileError) -> dict[str, Listed]:
+    def _listed(self, error: SafeError, listed: Mapping[str, ObjectVersion] | None) -> dict[str, ManifestEntry]:
         """Return the files as the store lists them, or else the catalogue, if there is no manifest."""
-        found = self._find()
-        if found is None:
-            found = {name: Listed(size, "") for name, size in self._catalogue_sizes.items() if name != MANIFEST}
+        if listed is not None:
+            found = {name: ManifestEntry(name, *version) for name, version in listed.items()}
+        else:
+            found = {
+                name: ManifestEntry(name, size) for name, size in self._catalogue_sizes.items() if name != MANIFEST
+            }
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
             advice = f"; open one of those in it: {', '.join(inside[:5])}" if inside else ""
+            if isinstance(error, CorruptFileError):
+                raise error
             kind = NotASafeError if found else MissingFileError
             raise kind(f"{self.url} has no {MANIFEST}, it is not a SAFE folder that can be opened{advice}") from error
         self._note(repr(sorted(found.items())).encode())
         for name, entry in found.items():
-            self._versions.expect(self._path(name), Version(entry.size, entry.mark))
+            self._versions.expect(self._path(name), ObjectVersion(entry.size, entry.version))
         return found
 
     def _list(self) -> Iterable[str]:
@@ -126,13 +140,22 @@ class RemoteFolder(Archive):
     def _path(self, name: str) -> str:
         return self.place.store.join(self.place.path, name)
 
-    def _entry(self, name: str) -> Listed:
+    def _entry(self, name: str) -> ManifestEntry:
         try:
             return self._files[name]
         except KeyError:
             raise missing(name, self.url) from None
 
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
+        while True:
+            try:
+                return self._fetch(requests)
+            except OtherSizeError as error:  # once for each file at the most
+                name = next(name for name, _, _ in requests if self._path(name) == error.path)
+                sizes = f"{error.size} bytes by the server, {error.claimed} by the manifest"
+                self.remark(f"{name} has {sizes}, which is not believed.")
+
+    def _fetch(self, requests: Sequence[Request]) -> list[bytes]:
         ranges = []
         for name, start, stop in requests:
             entry = self._entry(name)
@@ -144,10 +167,10 @@ class RemoteFolder(Archive):
     def size(self, name: str) -> int:
         """Return the size of a file in bytes; one request if the manifest does not list it."""
         size = self._entry(name).size
-        if size is None:
-            seen = self._versions.seen.get(self._path(name))
-            size = seen.size if seen and seen.size is not None else self._ask_size(name)
-        return size
+        seen = self._versions.seen.get(self._path(name))
+        if seen is not None and seen.size is not None:
+            return seen.size
+        return self._ask_size(name) if size is None else size
 
     def _ask_size(self, name: str) -> int:
         answer = self._fetcher.one(self._path(name), -1)
@@ -156,7 +179,7 @@ class RemoteFolder(Archive):
     def identity(self, name: str) -> tuple[str, ...]:
         """Return URL, size and checksum of a file as the manifest lists them: no request."""
         entry = self._entry(name)
-        return (self._path_label(name), str(entry.size), entry.mark or self._digest)
+        return (self._path_label(name), str(entry.size), entry.version or self._digest)
 
     def _path_label(self, name: str) -> str:
         return self.place.store.label(self._path(name))
@@ -174,7 +197,7 @@ class RemoteFolder(Archive):
         """Add the versions of files, by name, that were read in another process."""
         self._read_in_others |= tags.keys()
         for name, tag in tags.items():
-            self._versions.expect(self._path(name), Version(None, tag))
+            self._versions.expect(self._path(name), ObjectVersion(None, tag))
 
     def __reduce__(self) -> tuple[Callable[..., RemoteFolder], tuple[object, ...]]:
         """Pickle as place and versions; each process reads the list of files again, once."""

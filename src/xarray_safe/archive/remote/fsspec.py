@@ -1,21 +1,21 @@
-"""Ranges from any file system that fsspec knows, and from objects that give ranges themselves."""
+"""Ranges from any file system of fsspec, and from objects that return ranges themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import operator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.store import (
     WHOLE,
-    Answer,
-    OfProcess,
+    ObjectVersion,
     RangeReader,
-    TryAgain,
-    Version,
+    RangeResponse,
+    TransientError,
     bad_option,
-    passes,
+    is_transient,
     too_large,
 )
 from xarray_safe.errors import (
@@ -27,6 +27,7 @@ from xarray_safe.errors import (
     UnsupportedProductError,
 )
 from xarray_safe.net.urls import describe_error, is_web, join_url, redact_url
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,46 +36,44 @@ if TYPE_CHECKING:
 class FsspecStore:
     """A file system of fsspec.
 
-    Sizes and versions are asked for beside each range, since such file systems do not tell them with the bytes.
+    Sizes and versions are asked for beside each range, since such file systems do not return them with the bytes.
 
     Parameters
     ----------
     url
-        By which fsspec finds it; may be chained (``simplecache::ftp://…``).
+        As fsspec takes it; may be chained (``simplecache::ftp://…``).
     options
         Its options.
     fs
-        The file system itself, where there is one; it is pickled in place of URL and options.
+        The file system itself, if there is one; it is pickled instead of URL and options.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any], fs: Any = None) -> None:
         self._url, self._options, self._given = url, dict(options), fs
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._url, self._options), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle the description."""
         return {"_url": self._url, "_options": self._options, "_given": self._given}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start afresh."""
+        """Restore the description."""
         self.__dict__.update(state)
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._url, self._options), connected=True)
 
     def file_system(self) -> Any:
-        """Give this process's file system."""
+        """Return this process's file system."""
         if self._given is not None:
             return self._given
-        import fsspec
-
-        return self._fs.get(lambda: fsspec.core.url_to_fs(self._url, **self._options)[0])
+        return self._fs()
 
     def path(self) -> str:
-        """Give the path that the URL means in the file system.
+        """Return the path in the file system that the URL means.
 
         Raises
         ------
         InvalidArgumentError
-            fsspec does not know the protocol, lacks what it needs for it, or does not understand the options.
+            fsspec does not know the protocol, lacks a package for it, or rejects the options.
         SafeError
             Its file system connects to the place at once, and that failed.
         """
@@ -89,7 +88,7 @@ class FsspecStore:
             raise InvalidArgumentError(f"{label} cannot be opened: {describe_error(error)}") from None
         except Exception as error:
             failure = _failure(error, label)
-            if isinstance(failure, TryAgain):
+            if isinstance(failure, TransientError):
                 raise RemoteFailedError(
                     f"{label} cannot be reached ({failure.what}); check the network, or try later"
                 ) from None
@@ -101,7 +100,7 @@ class FsspecStore:
         return self._url.partition("://")[0] + self._url.partition("://")[2].partition("/")[0]
 
     def join(self, root: str, name: str) -> str:
-        """Path of a file below a folder; a chain may end in a URL, whose query (a signature) stays."""
+        """Path of a file below a folder; a chain may end in a URL, whose query (a signature) is preserved."""
         return join_url(root, name) if is_web(root) else f"{root.rstrip('/')}/{name}"
 
     def label(self, path: str) -> str:
@@ -109,8 +108,8 @@ class FsspecStore:
         protocol = self._url.partition("://")[0].rpartition("::")[2]
         return redact_url(path) if "://" in path else f"{protocol}://{path.lstrip('/')}"
 
-    async def find(self, path: str) -> dict[str, Version] | None:
-        """Names, sizes and versions of the files of a product; of another folder only what lies directly in it."""
+    async def list_files(self, path: str) -> dict[str, ObjectVersion] | None:
+        """Return the files of a product with sizes and versions; of another folder, only what is directly in it."""
         start = len(path.rstrip("/"))
         top: list[dict[str, Any]] = await self._call("ls", path, detail=True)
         names = {about["name"][start:].strip("/") + "/" * (about.get("type") == "directory"): about for about in top}
@@ -120,13 +119,13 @@ class FsspecStore:
             check_count(len(names), self.label(path))
         return {name: _version(about) for name, about in names.items()}
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
-        """Ask for a range; see `Store.get`."""
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Request a range; see `Store.get`."""
         if start < 0:
             version = _version(await self._call("info", path))
             if version.size is None:
                 raise UnsupportedProductError(
-                    f"{self.label(path)}: its size cannot be told; download it and open the copy"
+                    f"{self.label(path)}: its size is not known; download it and open the copy"
                 )
             start = max(0, start + version.size)
             data = await self._call("cat_file", path, start=start, end=version.size)
@@ -139,12 +138,10 @@ class FsspecStore:
             if stop is None and max(version.size or 0, len(data)) > WHOLE:
                 raise too_large(self.label(path), version.size)
             if len(data) > end - start:
-                raise RemoteFailedError(
-                    f"{self.label(path)}: {len(data)} bytes come where {end - start} were asked for"
-                )
+                raise RemoteFailedError(f"{self.label(path)}: {len(data)} bytes were returned, {end - start} requested")
         if len(data) < (version.size or 0) - start and stop is None:
-            raise TryAgain(f"the answer breaks off after {len(data)} bytes")
-        return Answer(bytes(data), start, version)
+            raise TransientError(f"the response ends after {len(data)} bytes")
+        return RangeResponse(bytes(data), start, version)
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:
@@ -158,8 +155,14 @@ class FsspecStore:
             raise _failure(error, self.label(path)) from None
 
 
+def _file_system(url: str, options: Mapping[str, Any]) -> Any:
+    import fsspec
+
+    return fsspec.core.url_to_fs(url, **options)[0]
+
+
 def _is_async(fs: Any) -> bool:
-    """Whether coroutines of a file system can be called on fsspec's event loop; wrappers are as what they wrap."""
+    """Return True if coroutines of a file system, and of what it wraps, can be called on fsspec's event loop."""
     if not getattr(fs, "async_impl", False) or getattr(fs, "asynchronous", False):
         return False
     inner = getattr(fs, "fs", None)
@@ -167,7 +170,7 @@ def _is_async(fs: Any) -> bool:
 
 
 def _failure(error: Exception, label: str) -> Exception:
-    """Turn an error of a file system that we do not know into what it means."""
+    """Return the error that one of an unknown file system stands for."""
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return MissingFileError(f"{label} is not there")
     if isinstance(error, PermissionError):
@@ -177,22 +180,22 @@ def _failure(error: Exception, label: str) -> Exception:
     if isinstance(error, TypeError) and "keyword argument" in str(error):
         return bad_option(label, error)
     return (
-        TryAgain(describe_error(error))
-        if passes(error)
+        TransientError(describe_error(error))
+        if is_transient(error)
         else RemoteFailedError(f"{label} could not be read ({describe_error(error)})")
     )
 
 
-def _version(about: Mapping[str, Any]) -> Version:
-    """Give the version that a file system's description of a file tells."""
+def _version(about: Mapping[str, Any]) -> ObjectVersion:
+    """Return the version of a file from a file system's description of it."""
     keys = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created")
     tag = next((about[key] for key in keys if about.get(key)), "")
     size = about.get("size")
-    return Version(None if size is None else int(size), str(tag))
+    return ObjectVersion(None if size is None else int(size), str(tag))
 
 
 class RangesStore:
-    """An object that gives ranges itself; its only path is "".
+    """An object that returns ranges itself; its only path is "".
 
     Parameters
     ----------
@@ -205,7 +208,7 @@ class RangesStore:
         self.host = f"object {ranges.url}"
 
     def join(self, root: str, name: str) -> str:
-        """Nothing lies below a file."""
+        """Return the name: nothing is below a file."""
         return name
 
     def label(self, path: str) -> str:
@@ -213,21 +216,21 @@ class RangesStore:
         name = str(self._ranges.url)
         return redact_url(name) if "://" in name else name
 
-    async def find(self, path: str) -> None:
-        """Nothing: it is one file."""
+    async def list_files(self, path: str) -> None:
+        """Return None: it is one file."""
         return
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
-        """Ask for a range; see `Store.get`."""
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Request a range; see `Store.get`."""
         try:
             size = operator.index(self._ranges.size)
         except TypeError:
             raise InvalidArgumentError(
-                f"{self.label(path)}: its size is {self._ranges.size!r}, no number of bytes"
+                f"{self.label(path)}: its size is {self._ranges.size!r}, not a number of bytes"
             ) from None
         start = max(0, size + start) if start < 0 else start
         data = await asyncio.to_thread(self._read, start, max(start, size if stop is None else min(stop, size)))
-        return Answer(data, start, Version(size, str(getattr(self._ranges, "version", ""))))
+        return RangeResponse(data, start, ObjectVersion(size, str(getattr(self._ranges, "version", ""))))
 
     def _read(self, start: int, stop: int) -> bytes:
         label = self.label("")
@@ -236,13 +239,15 @@ class RangesStore:
         except SafeError:
             raise
         except Exception as error:
-            if passes(error):
-                raise TryAgain(describe_error(error)) from None
+            if is_transient(error):
+                raise TransientError(describe_error(error)) from None
             raise RemoteFailedError(f"{label} could not be read ({describe_error(error)})") from error
         try:
             data = bytes(memoryview(found))  # type: ignore[arg-type]
         except TypeError:
-            raise RemoteFailedError(f"{label}: read({start}, {stop}) gives {type(found).__name__}, not bytes") from None
+            raise RemoteFailedError(
+                f"{label}: read({start}, {stop}) returns {type(found).__name__}, not bytes"
+            ) from None
         if len(data) != stop - start:
-            raise RemoteFailedError(f"{label}: read({start}, {stop}) gives {len(data)} bytes, not {stop - start}")
+            raise RemoteFailedError(f"{label}: read({start}, {stop}) returns {len(data)} bytes, not {stop - start}")
         return data

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from http.cookies import CookieError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from xarray_safe.archive.remote.auth import Credentials
 from xarray_safe.archive.remote.store import (
-    PASSING,
+    TRANSIENT_STATUS,
     WHOLE,
-    Answer,
-    OfProcess,
-    TryAgain,
-    Version,
+    ObjectVersion,
+    RangeResponse,
+    TransientError,
     bad_option,
     too_large,
 )
@@ -29,6 +29,7 @@ from xarray_safe.errors import (
 )
 from xarray_safe.net.retry import remote_policy, retry_after
 from xarray_safe.net.urls import describe_error, join_url, redact_url, web_parts
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 
 _REDIRECTS = 5
 _SMALL = 1 << 20
-"""What is taken whole where a server does not give ranges."""
+"""Maximum bytes of a file that is read whole if a server does not support ranges."""
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?>(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*)<(?:!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL
 )
-"""How a web page begins, be there comments before it."""
+"""Beginning of a web page, possibly after comments."""
 _HEAD = 4096
-"""Bytes in which that is looked for."""
+"""Bytes in which it is searched for."""
 
 
 class HttpStore:
@@ -53,12 +54,12 @@ class HttpStore:
     Parameters
     ----------
     url
-        Of what is to be read.
+        Of what is read.
     options
         As for fsspec's HTTP file system (``headers``, ``client_kwargs``, ``ssl``, …), and two of our own: ``token``,
-        a bearer token, or a function that gives one (called with the one that was refused, or None); and
-        ``trusted_hosts``, further hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
-        names, or their ends with a dot in front.
+        a bearer token, or a function that returns one (called with the one that was refused, or None); and
+        ``trusted_hosts``, more hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
+        names, or their ends with a leading dot.
     home
         URL whose host the credentials are for; by default, that of `url`.
 
@@ -77,14 +78,14 @@ class HttpStore:
     def _start(self) -> None:
         self._credentials = Credentials(self._home, self._options)
         self._moved: dict[str, str] = {}
-        self._fs = OfProcess()
+        self._fs = PerProcess(partial(_file_system, self._credentials.others), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle hosts and options, which may hold credentials: others need them, too."""
+        """Pickle hosts and options, which may hold credentials: other processes need them, too."""
         return {"host": self.host, "_options": self._options, "_home": self._home}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start afresh."""
+        """Restore the description."""
         self.__dict__.update(state)
         self._start()
 
@@ -96,12 +97,12 @@ class HttpStore:
         """URL without user and query."""
         return redact_url(path)
 
-    async def find(self, path: str) -> None:
-        """Nothing: web servers do not list."""
+    async def list_files(self, path: str) -> None:
+        """Return None: web servers do not list."""
         return
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
-        """Ask for a range; see `Store.get`."""
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Request a range; see `Store.get`."""
         import aiohttp
 
         whole = start == 0 and stop is None
@@ -116,7 +117,7 @@ class HttpStore:
                 response, url = await self._follow(path, asked, headers, token)
                 try:
                     if response.status in (401, 403, 404, 410) and asked != path:
-                        self._moved.pop(path, None)  # where it led may have been good for some time only
+                        self._moved.pop(path, None)  # the target of the redirect may have expired
                         continue
                     if response.status == 401 and renewed is False and self._credentials.is_trusted(url):
                         renewed = await self._credentials.token.renew(turn)
@@ -126,35 +127,35 @@ class HttpStore:
                     return await self._answer(response, path, start, stop)
                 finally:
                     response.release() if response.content.at_eof() else response.close()
-        except (SafeError, TryAgain):
+        except (SafeError, TransientError):
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise self._failure(error, path) from None
 
     def _failure(self, error: Exception, path: str) -> Exception:
-        """Turn an error of aiohttp or the network into what it means."""
+        """Return the error that one of aiohttp or the network stands for."""
         import aiohttp
 
         label = self.label(path)
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-            return InvalidArgumentError(f"{label} is no URL to ask ({type(error).__name__})")
+            return InvalidArgumentError(f"{label} is not a valid URL ({type(error).__name__})")
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ServerFingerprintMismatch):
-            said = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
+            reason = getattr(getattr(error, "certificate_error", None), "verify_message", "") or type(error).__name__
             return RemoteFailedError(
-                f"{label}: the server's certificate is not trusted ({said}); if it should be, give the storage option "
-                "ssl (an ssl.SSLContext that knows who signed it; False trusts anybody), or set SSL_CERT_FILE"
+                f"{label}: the server's certificate is not trusted ({reason}); if it should be, give the storage "
+                "option ssl (an ssl.SSLContext that knows the issuer; False trusts any), or set SSL_CERT_FILE"
             )
-        return TryAgain(describe_error(error))
+        return TransientError(describe_error(error))
 
     async def _follow(
         self, path: str, asked: str, headers: Mapping[str, str], token: str | None
     ) -> tuple[aiohttp.ClientResponse, str]:
-        """Send a request and go where redirects lead; credentials come along to those that may know them only.
+        """Send a request and follow redirects; only trusted hosts get the credentials.
 
         Returns
         -------
         response, url
-            The latter is where it comes from.
+            The latter is where the response comes from.
         """
         url = asked
         for _ in range(_REDIRECTS + 1):
@@ -180,7 +181,7 @@ class HttpStore:
         Raises
         ------
         InvalidArgumentError
-            aiohttp does not take the options.
+            aiohttp rejects the options.
         """
         import aiohttp
 
@@ -201,31 +202,22 @@ class HttpStore:
 
     async def _session(self) -> Any:
         """Return this process's file system of fsspec, and its session."""
-        fs = self._fs.get(self._file_system)
+        fs = self._fs()
         return fs, await fs.set_session()
 
-    def _file_system(self) -> Any:
-        import aiohttp
-        import fsspec
-
-        others = self._credentials.others
-        # What a server would have us keep is nothing that ranges need, and nothing that another process has.
-        client = {"cookie_jar": aiohttp.DummyCookieJar(), **others["client_kwargs"]}
-        return fsspec.filesystem("http", **{**others, "skip_instance_cache": True, "client_kwargs": client})
-
     def _raise_for(self, response: aiohttp.ClientResponse, path: str, url: str) -> None:
-        """Turn a status that is not one of success into what it means."""
+        """Raise the error that an HTTP status stands for."""
         status, label = response.status, self.label(path)
         if status in (401, 403, 407) and self._credentials.withholds_from(url):
             host = urlsplit(url).hostname
             raise AccessDeniedError(
-                f"{label}: {host} refuses (status {status}): it got no credentials, for they were given for another "
+                f"{label}: {host} refuses (status {status}): it got no credentials, because they are for another "
                 f"host; if it may have them, open it again with {host!r} in the storage option trusted_hosts"
             )
         if status in (401, 403, 407):
             raise AccessDeniedError(
                 f"{label}: the server refuses (status {status}): credentials are missing, wrong or have expired; give "
-                "fresh ones in storage_options and open it again (object stores say so, too, of what is not there)"
+                "fresh ones in storage_options and open it again (object stores answer so for missing files, too)"
             )
         if status in (404, 410):
             raise MissingFileError(f"{label} is not there (status {status})")
@@ -233,24 +225,24 @@ class HttpStore:
             raise CorruptFileError(
                 f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
             )
-        if status in PASSING:
-            raise TryAgain(f"status {status}", after=retry_after(response.headers), busy=status == 429)
+        if status in TRANSIENT_STATUS:
+            raise TransientError(f"status {status}", after=retry_after(response.headers), busy=status == 429)
         if status not in (200, 206):
-            raise RemoteFailedError(f"{label}: the server answers with status {status}, which makes no sense here")
+            raise RemoteFailedError(f"{label}: the server answers with the unexpected status {status}")
 
-    async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> Answer:
-        """Read what was asked for, and not more."""
+    async def _answer(self, response: aiohttp.ClientResponse, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Read what was requested, and not more."""
         headers, label = response.headers, self.label(path)
         tag = headers.get("ETag") or headers.get("Last-Modified") or ""
         length = int(headers["Content-Length"]) if headers.get("Content-Length", "").isdecimal() else None
         if headers.get("Content-Encoding", "identity") != "identity":
-            raise UnsupportedProductError(f"{label}: the server packs what it sends; that leaves no ranges to read")
+            raise UnsupportedProductError(f"{label}: the server compresses responses, so ranges cannot be read")
         found = _SPAN.fullmatch(headers.get("Content-Range", ""))
         if found:
             first, end = int(found[1]), int(found[2]) + 1
             size = None if found[3] == "*" else int(found[3])
             _check_span(label, (first, end), size, start, stop)
-            return Answer(await _read(response, end - first, end - first), first, Version(size, tag))
+            return RangeResponse(await _read(response, end - first, end - first), first, ObjectVersion(size, tag))
         if response.status == 206:
             raise RemoteFailedError(f"{label}: the server answers with a range, but does not say which")
         whole = start == 0 and stop is None
@@ -259,50 +251,59 @@ class HttpStore:
         if not whole and (length is None or length > _SMALL):
             self._check_page(await response.content.read(_HEAD), path)
             raise UnsupportedProductError(
-                f"{label}: the server does not give ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
-                "not moved in silence; download the product (xarray_safe.access) and open the copy"
+                f"{label}: the server does not support ranges of bytes, and the whole ({length or 'unknown'} bytes) is "
+                "not downloaded unasked; download the product (xarray_safe.access) and open the copy"
             )
         data = await _read(response, length, WHOLE)
         if len(data) > WHOLE:
             raise too_large(label)
         self._check_page(data, path)
         begin = max(0, start + len(data)) if start < 0 else start
-        return Answer(data[begin:stop], begin, Version(len(data), tag))
+        return RangeResponse(data[begin:stop], begin, ObjectVersion(len(data), tag))
 
     def _check_page(self, data: bytes, path: str) -> None:
-        """See that an answer is no web page, where none was asked for."""
+        """Raise an error if a response is a web page and none was requested."""
         if _PAGE.match(data[:_HEAD]) and not urlsplit(path).path.lower().endswith((".html", ".htm")):
             raise AccessDeniedError(
-                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, in place of the file; "
+                f"{self.label(path)}: the server answers with a web page, perhaps one to log in, instead of the file; "
                 "give (fresh) credentials in storage_options, or another URL"
             )
 
 
+def _file_system(options: Mapping[str, Any]) -> Any:
+    import aiohttp
+    import fsspec
+
+    # Ranges need no cookies from the server, and other processes would not have them.
+    client = {"cookie_jar": aiohttp.DummyCookieJar(), **options["client_kwargs"]}
+    return fsspec.filesystem("http", **{**options, "skip_instance_cache": True, "client_kwargs": client})
+
+
 def _check_span(label: str, span: tuple[int, int], size: int | None, start: int, stop: int | None) -> None:
-    """Compare the range that a server gives with the one it was asked for.
+    """Compare the range that a server returns with the requested one.
 
     Raises
     ------
     RemoteFailedError
-        It is another one.
+        It is another range.
     UnsupportedProductError
-        It is a part of it, or far too much.
+        It is a part of the requested range, or far larger.
     """
     first, end = span
     other = first != start if start >= 0 else end != (size or end) or end - first > -start
     if other or end <= first or (stop is not None and end > stop):
-        raise RemoteFailedError(f"{label}: the server answers with other bytes than it was asked for")
+        raise RemoteFailedError(f"{label}: the server returns other bytes than requested")
     if stop is None and end - first > WHOLE:
         raise too_large(label, size)
     if stop is not None and size is not None and end < min(stop, size):
         raise UnsupportedProductError(
-            f"{label}: the server gives {end - first} bytes where it was asked for {min(stop, size) - start}; with "
+            f"{label}: the server returns {end - first} bytes of {min(stop, size) - start} requested; with "
             "such a limit it cannot be read in place; download the product (xarray_safe.access) and open the copy"
         )
 
 
 async def _read(response: aiohttp.ClientResponse, length: int | None, most: int) -> bytes:
-    """Read a body of known length; the server's word on it is not trusted."""
+    """Read a body; the length that the server states is checked."""
     pieces, size = [], 0
     async for piece in response.content.iter_any():
         pieces.append(piece)
@@ -310,5 +311,5 @@ async def _read(response: aiohttp.ClientResponse, length: int | None, most: int)
         if size > most:
             break
     if length is not None and size != length:
-        raise TryAgain(f"the answer breaks off after {size} of {length} bytes")
+        raise TransientError(f"the response ends after {size} of {length} bytes")
     return b"".join(pieces)

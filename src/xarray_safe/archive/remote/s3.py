@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from xarray_safe.archive.detect import check_count, is_product
 from xarray_safe.archive.remote.options import S3Options
 from xarray_safe.archive.remote.store import (
-    PASSING,
+    TRANSIENT_STATUS,
     WHOLE,
-    Answer,
-    OfProcess,
-    TryAgain,
-    Version,
+    ObjectVersion,
+    RangeResponse,
+    TransientError,
     bad_option,
-    passes,
+    is_transient,
     too_large,
 )
 from xarray_safe.errors import (
@@ -34,11 +33,12 @@ from xarray_safe.errors import (
 )
 from xarray_safe.net.retry import remote_policy, retry_after
 from xarray_safe.net.urls import describe_error
+from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PASSING_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
+_TRANSIENT_CODES = frozenset({"SlowDown", "InternalError", "RequestTimeout", "ServiceUnavailable", "Throttling", "503"})
 _DENIED = frozenset({"AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"})
 
 
@@ -58,16 +58,16 @@ class S3Store:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
-        self._fs = OfProcess()
+        self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the options, which may hold keys: others need them, too."""
+        """Pickle the options, which may hold keys: other processes need them, too."""
         return {"_options": self._options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Start afresh."""
+        """Restore the description."""
         self.__dict__.update(state)
-        self._fs = OfProcess()
+        self._fs = PerProcess(functools.partial(_file_system, self._options), connected=True)
 
     @property
     def host(self) -> str:
@@ -82,16 +82,19 @@ class S3Store:
         """URL of a path; these hold no secrets."""
         return f"s3://{path}"
 
-    async def find(self, path: str) -> dict[str, Version]:
-        """Names, sizes and ETags of the files of a product: two requests, and one for each further 1000 of them.
+    async def list_files(self, path: str) -> dict[str, ObjectVersion]:
+        """Return names, sizes and ETags of the files of a product: one request for each 1000 files.
 
-        Of a folder that is no product, only what lies directly in it (the first 1000; folders with a slash behind).
+        A folder without ``.SAFE`` takes one more, which shows whether it is a product; if not, only the first 1000
+        entries in it are returned. Names of folders end with a slash.
         """
         list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
-            raise InvalidArgumentError(f"{self.label(path)} names no bucket; give s3://bucket/…/X.SAFE")
+            raise InvalidArgumentError(f"{self.label(path)} has no bucket; give s3://bucket/…/X.SAFE")
         prefix = f"{key.rstrip('/')}/" if key else ""
         try:
+            if key.lower().rstrip("/").endswith(".safe"):
+                return await self._below(list_objects, bucket, prefix)
             top = _names(await list_objects(Bucket=bucket, Prefix=prefix, Delimiter="/"), prefix)
             return await self._below(list_objects, bucket, prefix) if is_product(top) else top
         except SafeError:
@@ -99,9 +102,9 @@ class S3Store:
         except Exception as error:
             raise self._failure(error, path) from None
 
-    async def _below(self, list_objects: Operation, bucket: str, prefix: str) -> dict[str, Version]:
+    async def _below(self, list_objects: Operation, bucket: str, prefix: str) -> dict[str, ObjectVersion]:
         """List all files, page by page."""
-        found: dict[str, Version] = {}
+        found: dict[str, ObjectVersion] = {}
         more: dict[str, str] = {}
         while True:
             page = await list_objects(Bucket=bucket, Prefix=prefix, **more)
@@ -111,8 +114,8 @@ class S3Store:
                 return found
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
-        """Ask for a range; see `Store.get`."""
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Request a range; see `Store.get`."""
         get_object, bucket, key = await self._operation("GetObject", path)
         if not bucket or not key:
             raise MissingFileError(f"{self.label(path)} is not a file")
@@ -121,14 +124,14 @@ class S3Store:
             limit = {} if start == 0 and stop is None else {"Range": asked}
             response = await get_object(Bucket=bucket, Key=key, **limit)
             return await self._answer(response, path, start, stop)
-        except (SafeError, TryAgain):
+        except (SafeError, TransientError):
             raise
         except Exception as error:
-            if start < 0 and _status(error) == 416:  # some stores mean by that that the file has fewer bytes
+            if start < 0 and _status(error) == 416:  # some stores answer so if the file has fewer bytes
                 return await self.get(path, 0, None)
             raise self._failure(error, path) from None
 
-    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> Answer:
+    async def _answer(self, response: dict[str, Any], path: str, start: int, stop: int | None) -> RangeResponse:
         """Read what was asked for, and not more."""
         body, length, span = response["Body"], int(response["ContentLength"]), str(response.get("ContentRange") or "")
         tag = _tag(response) or str(response.get("LastModified") or "")
@@ -143,7 +146,7 @@ class S3Store:
             else:
                 raise UnsupportedProductError(
                     f"{self.label(path)}: the store does not give ranges of bytes, and the whole ({length} bytes) "
-                    "is not moved in silence; download the product (xarray_safe.access) and open the copy"
+                    "is not downloaded unasked; download the product (xarray_safe.access) and open the copy"
                 )
             if start >= 0 and first != start:
                 raise RemoteFailedError(f"{self.label(path)}: the store answers with other bytes than it was asked for")
@@ -151,21 +154,21 @@ class S3Store:
         finally:
             body.close()
         if len(data) != length:
-            raise TryAgain(f"the answer breaks off after {len(data)} of {length} bytes")
-        return Answer(data, first, Version(size, tag))
+            raise TransientError(f"the response ends after {len(data)} of {length} bytes")
+        return RangeResponse(data, first, ObjectVersion(size, tag))
 
     def _failure(self, error: Exception, path: str) -> Exception:
-        """Turn an error of s3fs, botocore or aiohttp into what it means."""
+        """Return the error that one of s3fs, botocore or aiohttp stands for."""
         label, cause = self.label(path), _response(error)
         about, status = cause.get("ResponseMetadata", {}), _status(error)
         code = str(cause.get("Error", {}).get("Code", ""))
         denied = status in (401, 403) or code in _DENIED or isinstance(error, PermissionError)
         if denied or "Credentials" in describe_error(error):
-            said = code or status or type(error).__name__
+            reason = code or status or type(error).__name__
             return AccessDeniedError(
-                f"{label}: the store refuses ({said}): credentials are missing, wrong or have expired; give fresh ones "
-                "in storage_options (anon=True for public data) and open it again. Stores that do not let us list say "
-                "so, too, of what is not there"
+                f"{label}: the store refuses ({reason}): credentials are missing, wrong or have expired; give fresh "
+                "ones in storage_options (anon=True for public data) and open it again. Some stores answer so, too, if "
+                "a file does not exist"
             )
         if status == 404 or isinstance(error, FileNotFoundError):
             return MissingFileError(f"{label} is not there ({code or 'status 404'})")
@@ -173,20 +176,20 @@ class S3Store:
             return CorruptFileError(
                 f"{label} is smaller than it should be; it was replaced or is cut short; open it again"
             )
-        if status in PASSING or code in _PASSING_CODES:
+        if status in TRANSIENT_STATUS or code in _TRANSIENT_CODES:
             after = retry_after(about.get("HTTPHeaders") or {})
             said = " ".join(dict.fromkeys(str(word) for word in (status, code) if word))
-            return TryAgain(f"status {said}", after=after, busy=status == 429)
+            return TransientError(f"status {said}", after=after, busy=status == 429)
         if status is None and _of_network(error):
-            return TryAgain(describe_error(error))
+            return TransientError(describe_error(error))
         return RemoteFailedError(
             f"{label} could not be read ({describe_error(error)}); check endpoint_url and the storage options"
         )
 
     def _refused(self, error: Exception, path: str) -> Exception:
-        """Turn an error on making a session into what it means: as a rule, options that do not go together."""
+        """Return the error that one on creating a session stands for: usually, options that are not compatible."""
         if _of_network(error):
-            return TryAgain(describe_error(error))
+            return TransientError(describe_error(error))
         if "endpoint" in str(error).lower():
             return InvalidArgumentError(
                 f"{self.label(path)}: {describe_error(error)}; endpoint_url is a URL, with https:// in front"
@@ -206,7 +209,7 @@ class S3Store:
             What it is for.
         """
         try:
-            fs = self._fs.get(lambda: _file_system(self._options))
+            fs = self._fs()
             await fs.set_session()
             bucket, key, _ = fs.split_path(path)
             client = await fs.get_s3(bucket)
@@ -237,21 +240,21 @@ def _allow_tenants(client: Any) -> None:
     client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
 
 
-def _names(page: Mapping[str, Any], prefix: str) -> dict[str, Version]:
-    """Give what a page of a list has below a prefix; folders end in a slash."""
-    files = {about["Key"]: Version(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
-    folders = {about["Prefix"]: Version(None, "") for about in page.get("CommonPrefixes") or ()}
+def _names(page: Mapping[str, Any], prefix: str) -> dict[str, ObjectVersion]:
+    """Return what a page of a list has below a prefix; names of folders end with a slash."""
+    files = {about["Key"]: ObjectVersion(about.get("Size"), _tag(about)) for about in page.get("Contents") or ()}
+    folders = {about["Prefix"]: ObjectVersion(None, "") for about in page.get("CommonPrefixes") or ()}
     marks = {name for name in files if name.endswith("/")}  # what some clients leave for empty folders
     return {name[len(prefix) :]: version for name, version in (files | folders).items() if name not in marks}
 
 
 def _tag(about: Mapping[str, Any]) -> str:
-    """Give an ETag; in lists some stores leave out its quotes."""
+    """Return an ETag without quotes, which some stores omit in lists."""
     return str(about.get("ETag") or "").removeprefix("W/").strip('"')
 
 
 def _response(error: BaseException) -> dict[str, Any]:
-    """Give what a store said with an error."""
+    """Return the store's response to which an error belongs."""
     found = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     return found if isinstance(found, dict) else {}
 
@@ -262,8 +265,8 @@ def _status(error: BaseException) -> int | None:
 
 
 def _of_network(error: BaseException) -> bool:
-    """Whether an error without an answer is the network's, and may pass."""
+    """Return True if an error without a response is one of the network, after which another attempt may succeed."""
     text = str(error).upper().replace(" ", "_")
     if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
         return False
-    return passes(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}
+    return is_transient(error) or "ConnectionError" in {kind.__name__ for kind in type(error).__mro__}

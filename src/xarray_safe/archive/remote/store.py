@@ -1,87 +1,86 @@
-"""What remote archives need of the place where they lie, and what can come of asking it."""
+"""The protocol of stores, from which remote archives read ranges of bytes, and the errors of one attempt."""
 
 from __future__ import annotations
 
 import errno
-import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from xarray_safe.errors import InvalidArgumentError, SafeError, UnsupportedProductError
 from xarray_safe.net.urls import describe_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 WHOLE = 32 << 20
-"""Bytes of a file that is read without its size being known (a manifest, an item's JSON, an XML file) at the most: the
-largest of them, a datastrip's metadata, has 19 MB. What is larger is another file, such as the zip of a product."""
+"""Maximum bytes of a file that is read without its size being known (a manifest, an item's JSON, an XML file): the
+largest of them, a datastrip's metadata, has 19 MB. A larger one is another file, such as the zip of a product."""
 
 
-class Version(NamedTuple):
-    """What tells one version of a file from another."""
+class ObjectVersion(NamedTuple):
+    """Identifies a version of a file."""
 
     size: int | None
-    """Bytes; None where it is not known."""
+    """Bytes; None if not known."""
     tag: str
-    """ETag, or time of change; "" where the place knows neither."""
+    """ETag, or time of change; "" if the store knows neither."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Bytes of a file, the position of the first of them, and which version of the file they are of."""
+class RangeResponse:
+    """Bytes of a file, the position of the first of them, and the version of the file."""
 
     data: bytes
     start: int
-    version: Version
+    version: ObjectVersion
 
 
 class Store(Protocol):
-    """A place from which ranges of files can be asked for. It pickles; handles are made where they are used.
+    """A place from which ranges of files are read. It can be pickled; handles are made where they are used.
 
-    Methods are called on fsspec's event loop. One call is one try; see `TryAgain`.
+    Methods are called on fsspec's event loop. One call is one attempt; see `TransientError`.
     """
 
     @property
     def host(self) -> str:
-        """By this connections are counted."""
+        """Key by which connections are limited."""
 
     def join(self, root: str, name: str) -> str:
-        """Path of a file below a folder."""
+        """Return the path of a file below a folder."""
 
     def label(self, path: str) -> str:
-        """Name a path in messages: a URL without secrets."""
+        """Return a path for messages: a URL without secrets."""
 
-    async def get(self, path: str, start: int, stop: int | None) -> Answer:
-        """Ask for a range.
+    async def get(self, path: str, start: int, stop: int | None) -> RangeResponse:
+        """Request a range.
 
         Parameters
         ----------
         path
             Of the file.
         start, stop
-            Range of its bytes; a negative start counts from the end and goes with stop None; ``0, None`` is all,
-            of which there may be `WHOLE` at the most.
+            Range of its bytes; a negative start counts from the end and goes with stop None; ``0, None`` is the whole
+            file, which may have at most `WHOLE` bytes.
 
         Raises
         ------
-        TryAgain
-            It failed in a way that may pass.
+        TransientError
+            It failed, and may succeed later.
         SafeError
-            It failed for good.
+            It failed permanently.
         """
 
-    async def find(self, path: str) -> Mapping[str, Version] | None:
-        """Names, relative to it, and versions of all files of a product; None where the place cannot tell.
+    async def list_files(self, path: str) -> Mapping[str, ObjectVersion] | None:
+        """Return names, relative to the path, and versions of all files of a product; None if the store cannot list.
 
-        Of a folder that is no product only what lies directly in it; folders with a slash behind their names.
+        Of a folder that is not a product, only what is directly in it; names of folders end with a slash.
         """
 
 
 @dataclass(frozen=True)
 class RemoteLocation:
-    """A path in a store; pickles."""
+    """A path in a store; can be pickled."""
 
     store: Store
     path: str
@@ -92,48 +91,30 @@ class RemoteLocation:
         return self.store.label(self.path)
 
 
-class OfProcess:
-    """A file system of fsspec, made anew in each process: none is used in another than it was made in."""
-
-    _inherited: ClassVar[list[object]] = []
-    """Those of the process that this one was forked from; were they freed here, they would close its connections."""
-
-    def __init__(self) -> None:
-        self._made: tuple[int, Any] | None = None
-
-    def get(self, make: Callable[[], Any]) -> Any:
-        """Give this process's file system; make it at the first call."""
-        if self._made is None or self._made[0] != os.getpid():
-            if self._made is not None:
-                self._inherited.append(self._made)
-            self._made = (os.getpid(), make())
-        return self._made[1]
-
-
 @runtime_checkable
 class RangeReader(Protocol):
-    """Anything that gives ranges of the bytes of a zip: what to write for a place that fsspec does not know.
+    """Any object that returns ranges of the bytes of a zip: to be written for a place that fsspec does not know.
 
-    Any thread may call `read`. An optional attribute ``version`` (str) tells versions of the zip apart. To be sent
-    to other processes, it must pickle.
+    Any thread may call `read`. An optional attribute ``version`` (str) distinguishes versions of the zip. To be sent
+    to other processes, the object must be picklable.
     """
 
     url: str
     """Name of the zip, for messages."""
 
     size: int
-    """Its bytes."""
+    """Number of its bytes."""
 
     def read(self, start: int, stop: int) -> bytes:
-        """Give bytes ``start:stop``, all of them."""
+        """Return bytes ``start:stop``, all of them."""
 
 
 Ranges = RangeReader
 """Old name."""
 
 
-class TryAgain(Exception):
-    """A try failed in a way that may pass.
+class TransientError(Exception):
+    """An attempt failed, and another may succeed.
 
     Parameters
     ----------
@@ -142,7 +123,7 @@ class TryAgain(Exception):
     after
         Seconds that the server asks to wait.
     busy
-        Whether the server has too much to do (429): then a try does not count as one, but patience has an end.
+        Whether the server is overloaded (429): such attempts are not counted, but the total wait is limited.
     """
 
     def __init__(self, what: str, *, after: float | None = None, busy: bool = False) -> None:
@@ -150,36 +131,36 @@ class TryAgain(Exception):
         self.what, self.after, self.busy = what, after, busy
 
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
-"""HTTP statuses that may pass."""
+TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
+"""HTTP statuses after which another attempt may succeed."""
 
-_FOR_GOOD = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EINVAL})
+_PERMANENT = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EINVAL})
 
 
-def passes(error: BaseException) -> bool:
-    """Whether an error of a file system that we do not know may pass: of the network, not of the program."""
+def is_transient(error: BaseException) -> bool:
+    """Return True for errors of the network, not of the program; for any file system."""
     if isinstance(error, SafeError):
         return False
     if isinstance(error, OSError):
-        return error.errno not in _FOR_GOOD
+        return error.errno not in _PERMANENT
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"TimeoutError", "ClientError", "HTTPClientError", "HttpError", "RequestException", "EOFError"})
 
 
 def too_large(label: str, size: int | None = None) -> UnsupportedProductError:
-    """Give the error for a file larger than `WHOLE`; the size where it is known."""
+    """Return the error for a file larger than `WHOLE`, with its size if known."""
     return UnsupportedProductError(
-        f"{label} has {size or 'too many'} bytes: no file that must be read whole has more than {WHOLE}. What answers "
-        "there is something else, and is not moved in silence; check the URL (that of a zip should end in .zip)"
+        f"{label} has {size or 'too many'} bytes: no file that must be read whole has more than {WHOLE}. It "
+        "is something else and is not downloaded unasked; check the URL (that of a zip should end in .zip)"
     )
 
 
 def bad_option(label: str, error: Exception) -> InvalidArgumentError:
-    """Give the error for storage options that a library does not take, by what it says to them."""
+    """Return the error for storage options that a library rejects, from its own error."""
     found = re.search(r"keyword argument '(\w+)'", str(error))
     if found:
         return InvalidArgumentError(
-            f"{label}: the storage option {found[1]!r} has no meaning there; check its spelling, and whether it is one "
+            f"{label}: the storage option {found[1]!r} is not known there; check its spelling, and whether it is one "
             "for such a store. Options for several stores are given by scheme, {'https': {…}, 's3': {…}}"
         )
     return InvalidArgumentError(f"{label} cannot be read with these storage options: {describe_error(error)}")

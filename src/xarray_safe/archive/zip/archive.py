@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import product_folders
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, agree, read_manifest
+from xarray_safe.archive.manifest import MANIFEST, differences, read_manifest
 from xarray_safe.archive.zip import inflate
 from xarray_safe.archive.zip.central_directory import (
     AGAIN,
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from xarray_safe.archive.files import ByteSource, Request, VersionedFile
 
-_opened: PerProcess[WeakValueDictionary[VersionedFile, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
+_Key = tuple["VersionedFile", str]
+_opened: PerProcess[WeakValueDictionary[_Key, ZipArchive]] = PerProcess(WeakValueDictionary, inherited=True)
 """Unpickled archives: the variables of a tree share one central directory in each process."""
 
 _SLACK = 128
@@ -50,13 +51,16 @@ class ZipArchive(Archive):
         The zip; an error is raised if it is replaced while open.
     digest
         Digest of its central directory, if that has been read: another one now is an error.
+    inner
+        Folder of the product in the zip, if there are several.
     """
 
-    def __init__(self, file: VersionedFile, digest: str = "") -> None:
+    def __init__(self, file: VersionedFile, digest: str = "", inner: str = "") -> None:
         super().__init__(file.path)
         self.local = file.local
         self._file = file
         self._digest = digest
+        self._inner = inner.strip("/")
         self._starts: dict[str, int] = {}
 
     @cached_property
@@ -68,7 +72,7 @@ class ZipArchive(Archive):
         members = read_directory(file.read, self._file.size, self.url)
         if not self.local:
             self._note(members)
-        prefix = _product_folder(members, self.url)
+        prefix = _product_folder(members, self.url, self._inner)
         return prefix, {name[len(prefix) :]: member for name, member in members.items() if name.startswith(prefix)}
 
     def _note(self, members: dict[str, Member]) -> None:
@@ -91,7 +95,8 @@ class ZipArchive(Archive):
             manifest = self._prefetched.get((MANIFEST, 0, None))
             if manifest is not None:  # of remote zips only: users may have changed local ones on purpose
                 sizes = {name: member.size for name, member in self._members[1].items()}
-                agree(read_manifest(manifest, self.url), sizes, self.url, "the zip")
+                with contextlib.suppress(CorruptFileError):  # whoever needs the manifest will say so
+                    self.remarks += differences(read_manifest(manifest, self.url), sizes, "the zip")
             yield
 
     @property
@@ -116,7 +121,8 @@ class ZipArchive(Archive):
 
     def identity(self, name: str) -> tuple[str, ...]:
         """Return path, size and version of the zip, if remote also a digest of its central directory, and the name."""
-        return (self.url, str(self._file.size), f"{self._file.tag} {self._digest}".strip(), name)
+        inside = f"{self._inner}/{name}" if self._inner else name
+        return (self.url, str(self._file.size), f"{self._file.tag} {self._digest}".strip(), inside)
 
     def _read(self, requests: Sequence[Request]) -> list[bytes]:
         asked = [(name, member := self._member(name), *check_range(name, a, b, member.size)) for name, a, b in requests]
@@ -133,7 +139,7 @@ class ZipArchive(Archive):
         ]
 
     def _estimate(self, name: str, member: Member, start: int, stop: int) -> list[tuple[int, int]]:
-        """Return ranges that hold a member's local header and a range of it, as far as the central directory tells."""
+        """Return ranges that hold a member's local header and a range of it, estimated from the central directory."""
         first = _header(member)[1]
         known = self._starts.get(name)
         if member.method != STORED:
@@ -183,11 +189,12 @@ class ZipArchive(Archive):
         inflate.checkpoints().drop(self._key())
 
     def _key(self) -> tuple[str | int, ...]:
-        return (self._file.path, self._file.size, self._file.tag, self._digest)
+        key = (self._file.path, self._file.size, self._file.tag, self._digest)
+        return (*key, self._inner) if self._inner else key
 
-    def __reduce__(self) -> tuple[Callable[[VersionedFile, str], ZipArchive], tuple[VersionedFile, str]]:
+    def __reduce__(self) -> tuple[Callable[..., ZipArchive], tuple[VersionedFile, str, str]]:
         """Pickle as a description of the file."""
-        return _reopen, (self._file, self._digest)
+        return _reopen, (self._file, self._digest, self._inner)
 
 
 def _header(member: Member) -> tuple[int, int]:
@@ -195,18 +202,42 @@ def _header(member: Member) -> tuple[int, int]:
     return member.header, member.header + LOCAL.size + len(member.stored_name)
 
 
-def _reopen(file: VersionedFile, digest: str) -> ZipArchive:
+def _reopen(file: VersionedFile, digest: str, inner: str = "") -> ZipArchive:
     """Return this process's archive of a pickled zip; reads nothing yet."""
-    return _opened().setdefault(file, ZipArchive(file, digest))
+    return _opened().setdefault((file, inner), ZipArchive(file, digest, inner))
 
 
-def _product_folder(members: Iterable[str], url: str) -> str:
-    """Return the one product folder in a zip: "" or with a slash at the end."""
-    folders = product_folders(members)
+def _product_folder(members: Iterable[str], url: str, inner: str) -> str:
+    """Return the one product folder in a zip, or the one that is asked for: "" or with a slash at the end.
+
+    Raises
+    ------
+    NotASafeError
+        There is no product in it, or none of that name.
+    UnsupportedProductError
+        There are several, and none is asked for.
+    """
+    names = list(members)
+    folders = product_folders(names)
     if not folders:
+        packed = [name for name in names if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
+        if packed:
+            raise NotASafeError(
+                f"{url} is a zip around {', '.join(packed[:3])}, which cannot be read through it; unpack the outer zip "
+                "and open what was in it"
+            )
         text = "it contains neither manifest.safe nor product metadata (MTD_*.xml); open the zip of a .SAFE folder"
         raise NotASafeError(f"{url} is a zip, but not a SAFE: {text}")
-    if len(folders) > 1:
-        names = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
-        raise UnsupportedProductError(f"{url} holds {len(folders)} products: {names}; unpack it and open one of them")
-    return folders[0]
+    if len(folders) == 1:
+        return folders[0]
+    listed = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
+    wanted = without_suffix(inner, ".safe").lower()
+    found = [folder for folder in folders if without_suffix(folder.rstrip("/"), ".safe").lower().endswith(wanted)]
+    if wanted and len(found) == 1:
+        return found[0]
+    if wanted:
+        raise NotASafeError(f"{url} has no product {inner!r}; open one of those in it: {listed}")
+    example = folders[0].rstrip("/")
+    raise UnsupportedProductError(
+        f"{url} holds {len(folders)} products: {listed}; open one of them by its path in the zip, {url}/{example}"
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STORED, DEFLATED = 0, 8
-_UNSAFE = ("//", "/./", "/../", "\\", "\0", ":")
+_UNSAFE = ("//", "/./", "/../", "\0", ":")
 """What is not in the name of any file of a product, with slashes put around it."""
 _METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstandard", 95: "xz"}
 
@@ -112,12 +112,24 @@ def data_start(header: bytes, position: int, name: str, member: Member, url: str
 
 
 def _find_end(tail: bytes) -> int:
-    """Return the position in `tail` of the record that ends a zip, or -1; its comment ends exactly at the end."""
+    """Return the position in `tail` of the record that ends a zip, or -1.
+
+    Its comment ends exactly at the end; but for bytes that a transfer added there, which do no harm if the record
+    itself is right.
+    """
     position = tail.rfind(b"PK\5\6")
     while position >= 0:
         comment = position + _END.size
         if comment <= len(tail) and comment + int.from_bytes(tail[comment - 2 : comment], "little") == len(tail):
             return position
+        position = tail.rfind(b"PK\5\6", 0, position)
+    position = tail.rfind(b"PK\5\6")
+    while position >= 0:
+        if position + _END.size <= len(tail):
+            _, disk, disk_start, here, count, length, *_ = _END.unpack_from(tail, position)
+            entries = length >= count * _ENTRY.size or length == 0xFFFFFFFF
+            if not (disk or disk_start) and here == count > 0 and entries:
+                return position
         position = tail.rfind(b"PK\5\6", 0, position)
     return -1
 
@@ -128,6 +140,8 @@ def _no_end(head: bytes, size: int, url: str) -> NotASafeError | CorruptFileErro
         return CorruptFileError(f"{url} is empty; download it again")
     if head.startswith(b"PK"):
         return CorruptFileError(f"{url}: the zip is cut short after {size} bytes; download it again")
+    if head.startswith(b"\x1f\x8b") or url.lower().endswith((".tar", ".tgz", ".tar.gz")):
+        return NotASafeError(f"{url} is a tar, which has no index to read it in place; unpack it and open the folder")
     return NotASafeError(
         f"{url} is not a SAFE, neither a folder nor a zip: it begins with {head!r}; open a .SAFE folder, its "
         "manifest.safe or its zip"
@@ -185,6 +199,9 @@ def _name(stored: bytes, flags: int, url: str) -> str:
         name = stored.decode("utf-8" if flags & 0x800 else "cp437")
     except UnicodeDecodeError as error:
         raise CorruptFileError(f"{url}: the zip has a member with a broken name, {stored!r}; {AGAIN}") from error
+    name = name.replace("\\", "/")  # of Windows; the standard has slashes
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
     path = f"/{name.removesuffix('/')}/"
     for part in _UNSAFE:
         if part in path:

@@ -159,11 +159,11 @@ class Checkpoints:
                 return
             if state.eof:
                 break
-            self._keep(key, member, _Point(out, taken, state, crc))
+            self._add(key, member, _Point(out, taken, state, crc))
         raise CorruptFileError(f"{stream.place} ends at its byte {out}, before byte {stop}; download it again")
 
-    def _keep(self, key: Key, member: _Member, point: _Point) -> None:
-        """Add a checkpoint if there is none near, and make room for it."""
+    def _add(self, key: Key, member: _Member, point: _Point) -> None:
+        """Add a checkpoint unless one is near, and make room for it."""
         if point.state is None or point.out - member.before(point.out).out < member.spacing:
             return
         with self._lock:

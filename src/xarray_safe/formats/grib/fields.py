@@ -193,7 +193,7 @@ class Grib:
     Parameters
     ----------
     names
-        Patterns of the file, e.g. ``("GRANULE/*/AUX_DATA/AUX_ECMWFT",)``; the first that is there counts.
+        Patterns of the file, e.g. ``("*/weather.grib",)``; the first that is there counts.
     variable
         Name in cfgrib: a variable (``msl``, ``u10``, …), ``latitude``, ``longitude``, ``number``, ``time``,
         ``step``, ``valid_time``, or a type of level (``surface``, ``isobaricInhPa``).

@@ -1,7 +1,7 @@
 """The lazy array over a JPEG 2000 image: reads the tiles that a key needs.
 
 At reduced resolution there are two kinds of images. Continuous ones (reflectance, temperature, water vapour) take the
-wavelet's low-pass, which is stored in the first bytes of each tile. Class-like ones (classes, flags, detectors,
+wavelet's low-pass, which is stored in the first bytes of each tile. Class-like ones (classes, flags, numbers,
 probabilities) take every 2 ** n-th pixel: their low-pass would invent classes.
 """
 

@@ -56,7 +56,7 @@ def _inflate(data: bytes | memoryview, nbytes: int) -> bytes:
     import imagecodecs
 
     try:
-        return bytes(imagecodecs.zlib_decode(data, out=nbytes))
+        return bytes(imagecodecs.zlib_decode(bytes(data), out=nbytes))
     except Exception as error:  # a codec's own error, of whichever class
         raise ValueError(f"it does not decompress: {error}") from error
 

@@ -51,7 +51,7 @@ class Window:
     level: Level
 
     def read(self, rows: range, columns: range) -> Values:
-        """Read a window; both ranges ascend and lie within the image.
+        """Read a window; both ranges ascend and are within the image.
 
         Raises
         ------

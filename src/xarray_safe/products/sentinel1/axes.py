@@ -9,7 +9,7 @@ import numpy as np
 
 from xarray_safe.errors import MissingElementError
 from xarray_safe.model.arrays import InMemoryArray, LookUp
-from xarray_safe.products.sentinel1.records import Column, packed, read_column
+from xarray_safe.products.sentinel1.records import Column, Records, packed, read_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,8 +179,6 @@ class Axis:
 
 def burst_times(context: Context, annotation: str) -> Values:
     """Times of the first lines of an image's bursts."""
-    from xarray_safe.products.sentinel1.records import Records
-
     return read_column(context, Column(Records(annotation, "swathTiming/burstList/burst"), "azimuthTime", "M8"))
 
 

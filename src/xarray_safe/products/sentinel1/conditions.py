@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xarray_safe.model.arrays import Constant
-from xarray_safe.products.sentinel1.axes import Count, Degrees
+from xarray_safe.products.sentinel1.axes import Count, Degrees, Vectors
 from xarray_safe.products.sentinel1.gcp import gcp
 from xarray_safe.products.sentinel1.pieces import Piece
 from xarray_safe.products.sentinel1.records import Column, Records
@@ -49,27 +49,6 @@ POLYNOMIAL: Final = (
 ANCILLARY: Final = "extracted from ancillary attitude data"
 
 TABLES: Final = {
-    "antenna_pattern": Table(
-        "antennaPattern/antennaPatternList/antennaPattern",
-        "azimuthTime",
-        "zero doppler azimuth time of antenna pattern measurement",
-        (
-            Row("elevation_angle", "elevationAngle", "f4", "count", "degrees", "elevation angle to grid point"),
-            Row("incidence_angle", "incidenceAngle", "f4", "count", "degrees", "incidence angle to grid point"),
-            Row("roll", "roll", ROUNDED, "", "degrees", "estimated roll angle for this antenna pattern"),
-            Row("slant_range_time_ap", "slantRangeTime", ROUNDED, "count", "s", "two-way slant range time to sample"),
-            Row("swath", "swath", "U3", "", "", "Swath"),
-            Row(
-                "terrain_height",
-                "terrainHeight",
-                ROUNDED,
-                "",
-                "m",
-                "mean terrain height in range for this antenna pattern (in metres above the ellipsoid) for the given "
-                "zero-doppler azimuth time",
-            ),
-        ),
-    ),
     "attitude": Table(
         "generalAnnotation/attitudeList/attitude",
         "time",
@@ -97,6 +76,27 @@ TABLES: Final = {
                     f"platform {angle} angle calculated from ancillary attitude data",
                 )
                 for angle in ("pitch", "roll", "yaw")
+            ),
+        ),
+    ),
+    "antenna_pattern": Table(
+        "antennaPattern/antennaPatternList/antennaPattern",
+        "azimuthTime",
+        "zero doppler azimuth time of antenna pattern measurement",
+        (
+            Row("elevation_angle", "elevationAngle", "f4", "count", "degrees", "elevation angle to grid point"),
+            Row("incidence_angle", "incidenceAngle", "f4", "count", "degrees", "incidence angle to grid point"),
+            Row("roll", "roll", ROUNDED, "", "degrees", "estimated roll angle for this antenna pattern"),
+            Row("slant_range_time_ap", "slantRangeTime", ROUNDED, "count", "s", "two-way slant range time to sample"),
+            Row("swath", "swath", "U3", "", "", "Swath"),
+            Row(
+                "terrain_height",
+                "terrainHeight",
+                ROUNDED,
+                "",
+                "m",
+                "mean terrain height in range for this antenna pattern (in metres above the ellipsoid) for the given "
+                "zero-doppler azimuth time",
             ),
         ),
     ),
@@ -234,8 +234,6 @@ def _second(group: str, records: Records, table: Table) -> Iterator[Piece]:
 
 
 def _orbit(records: Records) -> Iterator[Piece]:
-    from xarray_safe.products.sentinel1.axes import Vectors
-
     yield _time("orbit", records, "time", "time stamp at which orbit state vectors apply")
     dims = ("azimuth_time", "axis")
     for name, units in (("position", "m"), ("velocity", "m/s")):

@@ -30,6 +30,8 @@ class BurstFootprint(LookUp):
 
     annotation: str
     burst: int
+    weighted: bool = False
+    """Whether both neighbours are weighted, as the converter of layout 3.0 does: other last digits."""
 
     def resolve(self, context: Context) -> dict[str, Any]:
         """Interpolate the grid linearly, along azimuth and then along range."""
@@ -46,20 +48,22 @@ class BurstFootprint(LookUp):
         corners = []
         for tag in ("longitude", "latitude"):
             values = OnGrid(Column(records, tag, "f4 as f8")).values(context)
-            along = _linear(_seconds(lines, lines[0]), values, _seconds(ends, lines[0]))
-            corners.append(_linear(across, along.T, samples).T)
+            along = self._linear(_seconds(lines, lines[0]), values, _seconds(ends, lines[0]))
+            corners.append(self._linear(across, along.T, samples).T)
         ring = [[float(value[i, j]) for value in corners] for i, j in ((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))]
         return {"coordinates": [ring], "type": "Polygon"}
+
+    def _linear(self, places: Values, values: Values, wanted: Values) -> Values:
+        """Values at wanted places along the first axis, beyond both ends too."""
+        after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
+        before = after - 1
+        step = places[after] - places[before]
+        if self.weighted:
+            far, near = (wanted - places[before]) / step, (places[after] - wanted) / step
+            return np.asarray(far[:, None] * values[after] + near[:, None] * values[before])
+        slope = (values[after] - values[before]) / step[:, None]
+        return np.asarray(slope * (wanted - places[before])[:, None] + values[before])
 
 
 def _seconds(times: Values, since: np.datetime64) -> Values:
     return (times - since).astype(np.int64).astype(np.float64)
-
-
-def _linear(places: Values, values: Values, wanted: Values) -> Values:
-    """Values at wanted places along the first axis, beyond both ends too."""
-    after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
-    before = after - 1
-    slope = (values[after] - values[before]) / (places[after] - places[before])[:, None]
-    result: Values = slope * (wanted - places[before])[:, None] + values[before]
-    return result

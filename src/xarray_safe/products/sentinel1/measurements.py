@@ -9,6 +9,7 @@ import numpy as np
 
 from xarray_safe.errors import AbsentFileError, CorruptFileError, UnsupportedProductError
 from xarray_safe.formats.tiff import open_tiff
+from xarray_safe.formats.tiff.header import HEAD
 from xarray_safe.model.arrays import InMemoryArray
 from xarray_safe.products.sentinel1.axes import Axis, geometry
 from xarray_safe.products.sentinel1.pieces import Piece
@@ -46,8 +47,6 @@ class Pixels:
 
     def prefetch(self, files: Files) -> Iterable[Request]:
         """Range of the header."""
-        from xarray_safe.formats.tiff.header import HEAD
-
         return [(self.measurement, 0, HEAD)] if self.measurement else []
 
     def open(self, context: Context) -> Array:

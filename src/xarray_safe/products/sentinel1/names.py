@@ -126,7 +126,7 @@ def _from_manifest(facts: Facts) -> tuple[str, ...]:
         if not value:
             raise MissingElementError(
                 f"{facts.files.url}: manifest.safe has no element {path}, and the folder's name is not that of a "
-                "Sentinel-1 product. Give the folder the product's name again."
+                "Sentinel-1 product. Restore the product's name of the folder."
             )
         return str(value)
 

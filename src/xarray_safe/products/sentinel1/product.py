@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xarray_safe.errors import AbsentFileError, CorruptFileError, MissingElementError, MissingFileError
@@ -47,16 +47,18 @@ class Found:
     variables: list[Var] = field(default_factory=list)
     attrs: dict[str, Any] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    marker: str = "_eopf_attrs"
+    """Attribute by which data are told from coordinates; "" where their dimensions do that."""
 
     def explain(self, context: Context) -> str:
-        """Say why variables are absent."""
+        """Return why variables are absent."""
         listed = "; ".join(dict.fromkeys(self.faults))
         return f"{listed or 'The archive lacks their files'}. Download the product again if you need them."
 
     def absent(self, path: str, why: str) -> None:
         """Note a variable that cannot be had."""
         self.faults.append(why)
-        self.variables.append(Var(path, Absent(why), (), {"_eopf_attrs": {}}, optional=True))
+        self.variables.append(Var(path, Absent(why), (), {self.marker: {}} if self.marker else {}, optional=True))
 
 
 def layout_28(facts: Facts) -> Product:
@@ -65,7 +67,7 @@ def layout_28(facts: Facts) -> Product:
     base = names.base(facts)
     images = names.images(facts)
     found = Found()
-    wanted = [image for image in images if _concerns(facts.below, f"/{base}{suffix(image, kind)}", bursts=kind.bursts)]
+    wanted = [image for image in images if concerns(facts.below, f"/{base}{suffix(image, kind)}", bursts=kind.bursts)]
     subs: list[str] = []
     with parsed_ahead(facts, wanted):
         for image in wanted:
@@ -97,6 +99,16 @@ def finished(facts: Facts, found: Found, kind: Kind, layout: str, **more: Any) -
     )
 
 
+def picture(facts: Facts) -> str:
+    """Path of the image to show: that of the first file; of SLC in bursts, the first burst."""
+    kind = Kind(*(names.kind(facts) or ("", "")))
+    first = names.images(facts)[0]
+    sub = f"/{names.base(facts)}{suffix(first, kind)}"
+    if kind.bursts:
+        sub += f"_{facts.documents.file(first.annotation).findtext(f'{BURSTS}/burstId') or 0}"
+    return f"{sub}/measurements/{kind.type.lower()}"
+
+
 def suffix(image: Image, kind: Kind) -> str:
     """What the name of an image's sub-products has behind the base."""
     parts = f"_{image.polarisation}"
@@ -105,7 +117,7 @@ def suffix(image: Image, kind: Kind) -> str:
     return f"{parts}_{image.swath}" if kind.bursts else parts
 
 
-def _concerns(below: str, path: str, *, bursts: bool) -> bool:
+def concerns(below: str, path: str, *, bursts: bool) -> bool:
     """Return True if a group that is asked for is a sub-product of this path, in it, or above it."""
     return is_below(path, below) or is_below(below, path) or (bursts and below.startswith(f"{path}_"))
 
@@ -115,6 +127,7 @@ def parsed_ahead(facts: Facts, images: Sequence[Image]) -> Iterator[None]:
     """While this lasts, the XML files of images are at hand: a remote archive fetches all at once."""
     files = ["manifest.safe", *(name for image in images for name in image.documents)]
     with facts.files.prefetch([(name, 0, None) for name in files]):
+        facts.documents.file("manifest.safe")
         yield
 
 
@@ -148,7 +161,7 @@ def _image(facts: Facts, found: Found, image: Image, kind: Kind, sub: str) -> li
         burst = element.findtext("burstId") or number
         name = f"{sub}_{burst}"
         subs.append(name)
-        if _concerns(facts.below, f"/{name}", bursts=False):
+        if concerns(facts.below, f"/{name}", bursts=False):
             own = [*measurements(image, kind, number), *burst_info(image, number)]
             _add(found, name, [*pieces, *own])
             found.attrs[f"/{name}"] = metadata.SubProduct(image, kind, number, burst)
@@ -159,8 +172,6 @@ def _image(facts: Facts, found: Found, image: Image, kind: Kind, sub: str) -> li
 
 def readable(facts: Facts, found: Found, image: Image) -> Image:
     """Image without those of its lesser files that are damaged; what they would hold becomes absent."""
-    from dataclasses import replace
-
     for key in ("calibration", "noise", "rfi"):
         name = getattr(image, key)
         if name:
@@ -183,7 +194,7 @@ def chunks_of(kind: Kind) -> Any:
     """Chunks of EOPF Zarr: of images; other variables are one chunk."""
 
     def chunks(var: Var) -> tuple[int, ...]:
-        if not var.group.endswith("/measurements") or len(var.dims) < 2:
+        if kind.type == "OCN" or not var.group.endswith("/measurements") or len(var.dims) < 2:
             return ()
         image = (ALL if kind.bursts else 2048, 4096)
         return (1,) * (len(var.dims) - 2) + image

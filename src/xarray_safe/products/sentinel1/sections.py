@@ -70,7 +70,7 @@ def decode(element: etree._Element) -> Any:
     """Nested attributes of an element.
 
     Keys in snake case; ``xList`` with elements ``x`` is a list, an empty one ``{}``; numbers and booleans by their
-    types, times as text. A number that is none is None.
+    types, times as text. Text that is not a number becomes None.
     """
     tag = element.tag
     if tag in NUMBERS:

@@ -78,7 +78,6 @@ PERIOD: Final = ("acquisitionPeriod", "acquisitionPeriod/{}Time")
 PRODUCT: Final = ("generalProductInformation", "standAloneProductInformation/{}")
 ORBIT: Final = ("measurementOrbitReference", "orbitReference/{}")
 INSTRUMENT: Final = ("platform", "platform/instrument/extension/instrumentMode/{}")
-FACILITY: Final = ("processing", "processing/facility/{}")
 
 
 def _of(place: tuple[str, str], *names: str, **options: Any) -> X:
@@ -110,13 +109,13 @@ def properties(kind: Kind) -> dict[str, Any]:
         "product:timeliness": F(lambda text: TIMELINESS.get(text, "Null"), category),
         "processing:software": F(
             lambda name, version: {name: version},
-            _of(FACILITY, "software/@name"),
-            _of(FACILITY, "software/@version"),
+            facility("software/@name"),
+            facility("software/@version"),
         ),
         "processing:lineage": "systematic",
         "provider": [
-            {"name": X("manifest", _facility("name"), optional=True), "roles": ["processor"]},
-            {"name": X("manifest", _facility("organisation"), optional=True), "roles": ["producer"]},
+            {"name": facility("name"), "roles": ["processor"]},
+            {"name": facility("organisation"), "roles": ["producer"]},
         ],
         "eopf:datatake_id": _of(PRODUCT, "missionDataTakeID"),
         "sat:platform_international_designator": manifest("platform", "platform/nssdcIdentifier"),
@@ -130,8 +129,9 @@ def properties(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _facility(attribute: str) -> str:
-    return "metadataSection/metadataObject[@ID='processing']/metadataWrap/xmlData/processing/facility/@" + attribute
+def facility(path: str) -> X:
+    """Look-up of what the manifest says of the facility: ``name``, ``organisation``, or a path below it."""
+    return manifest("processing", f"processing/facility/{path if '/' in path else '@' + path}")
 
 
 def type_of(kind: Kind) -> str:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from xarray_safe.model.product import ProductType
+from xarray_safe.model.product import ConverterDefects, GeoZarrForm, ProductType
 from xarray_safe.products.sentinel2 import product
 
 if TYPE_CHECKING:
@@ -14,6 +14,28 @@ if TYPE_CHECKING:
 
     from xarray_safe.model.product import Facts, Product
     from xarray_safe.products.sentinel2.bands import Level
+
+
+_BAND: Final = "/conditions/geometry/band"
+_DETECTOR: Final = "/conditions/geometry/detector"
+_DEFECTS: Final = {
+    "2.5": ConverterDefects(
+        cfgrib_notes={"/conditions/meteorology/cams": "AUX_CAMSFO", "/conditions/meteorology/ecmwf": "AUX_ECMWFT"}
+    ),
+    "2.8": ConverterDefects(truncated_labels=(_BAND, _DETECTOR), filled_labels=(_DETECTOR,)),
+}
+
+_GEOZARR: Final = GeoZarrForm(
+    added={  # levels, bands averaged into them, coordinate systems
+        "group": re.compile(r"^/measurements/reflectance/r\d+m$"),
+        "variable": re.compile(r"/spatial_ref$|^/measurements/reflectance/r\d+m/b\d[\da]$"),
+        "coordinate": re.compile(r"/spatial_ref$"),
+        "attribute": re.compile(
+            r"@(spatial:|proj:|zarr_conventions|multiscales|grid_mapping|stac_discovery/assets/reflectance/)"
+        ),
+    },
+    dropped=re.compile(r"^/(conditions|quality/probability)/.*@(dtype|fill_value|valid_min|valid_max)$"),
+)
 
 
 def _type(level: Level) -> ProductType:
@@ -28,8 +50,11 @@ def _type(level: Level) -> ProductType:
         collection=f"sentinel-2-{level.lower()}",
         true_colour=_true_colour("r10m"),
         true_colour_coarse=(_true_colour("r20m"), _true_colour("r60m")),
+        static=True,
         example=f"S2A_MSI{level}_20250503T103701_N0511_R008_T32UNE_20250503T173316",
         reprocessed=re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_"),
+        defects=_DEFECTS,
+        geozarr=_GEOZARR,
     )
 
 

@@ -48,19 +48,19 @@ class BandNames:
 
     Parameters
     ----------
-    names
-        Labels by number.
+    labels
+        By number.
     dtype
         Text, or bytes (``S3``).
     """
 
-    names: tuple[str, ...] = BANDS
+    labels: tuple[str, ...] = BANDS
     dtype: str = "<U3"
 
     def open(self, context: Context) -> Array:
         """Count the bands."""
         bands = _bands(context.documents.root("tile"), _where(context))
-        return InMemoryArray(np.array([self.names[band] for band in bands], dtype=self.dtype))
+        return InMemoryArray(np.array([self.labels[band] for band in bands], dtype=self.dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def _number(element: etree._Element, attribute: str, where: str) -> int:
     if number < 0 or (attribute == "bandId" and number >= len(BANDS)):
         raise CorruptFileError(
             f"{where}, line {element.sourceline}: {element.tag} has {attribute} {text!r}, which names nothing. "
-            "Fetch the product again."
+            "Download the product again."
         )
     return number
 
@@ -222,7 +222,7 @@ def _grid(element: etree._Element | None, shape: tuple[int, ...], where: str) ->
         except ValueError as error:
             place = f"{where}, line {element.sourceline}: {element.tag}/{name}"
             raise CorruptFileError(
-                f"{place} is no grid of {shape[0]} x {shape[1]} numbers: {error}. Fetch the product again."
+                f"{place} is not a grid of {shape[0]} x {shape[1]} numbers: {error}. Download the product again."
             ) from error
     return values
 
@@ -233,7 +233,7 @@ def _pair(element: etree._Element | None, where: str) -> np.ndarray[Any, Any]:
     try:
         return np.array([np.nan if text is None else float(text) for text in texts])
     except ValueError as error:
-        raise CorruptFileError(f"{where}: a mean angle is no number: {error}. Fetch the product again.") from error
+        raise CorruptFileError(f"{where}: mean angles must be numbers: {error}. Download the product again.") from error
 
 
 def _where(context: Context) -> str:

@@ -6,6 +6,7 @@ converter (`eopf`) for its position in EOPF Zarr.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -117,6 +118,11 @@ def mask(name: str) -> str:
     return f"{GRANULE}/QI_DATA/MSK_{name}.jp2"
 
 
+def older_mask(name: str) -> str:
+    """Pattern of the image of a probability, ``CLDPRB`` or ``SNWPRB``, in L2A of baselines 02.04 to 02.06."""
+    return f"{GRANULE}/QI_DATA/*_{name[:3]}_20m.jp2"
+
+
 def documents(level: Level) -> dict[str, str]:
     """Patterns of the XML files by the names that look-ups use."""
     return {
@@ -129,6 +135,22 @@ def documents(level: Level) -> dict[str, str]:
 
 ROOTS: Final = {"product": "User_Product", "tile": "Tile_ID", "datastrip": "DataStrip_ID", "manifest": "XFDU"}
 """Ends of the names of their root elements, which begin with the level."""
+
+IDENTIFIERS: Final = tuple(
+    f"General_Info/Product_Info/Product_Organisation/Granule_List/Granule/@{kind}Identifier"
+    for kind in ("granule", "datastrip")
+)
+"""Attributes of the product's metadata that hold the names of the folders of its granule and datastrip."""
+
+_OLD_SPELLING: Final = re.compile(rb"(</?(?:\w+:)?)(?:L2A_(\w+)|(\w+)_2A)(?=[\s/>])")
+
+
+def respell(xml: bytes) -> bytes:
+    """Return an XML file in today's spelling: L2A of 02.04 to 02.06 has `L2A_Product_Info`, `IMAGE_FILE_2A`, …."""
+    if b"<L2A_" not in xml and b":L2A_" not in xml and b"_2A>" not in xml:
+        return xml
+    return _OLD_SPELLING.sub(lambda found: found[1] + (found[2] or found[3]), xml)
+
 
 CHUNKS: Final = {"r10m": 1830, "r20m": 915, "r60m": 305}
 """Length of the chunks of images in EOPF Zarr, by the last part of their group's path."""
@@ -160,28 +182,35 @@ def offset(level: Level, band: Band) -> F:
 
 @dataclass(frozen=True, slots=True)
 class RadiometricOffset(LookUp):
-    """Look-up of a band's offset in counts; none is zero before baseline 04.00, and an error from then on."""
+    """Look-up of a band's offset in counts.
+
+    What the XML states counts. Where it states none for any band, it is zero, unless the baseline is one of those whose
+    counts are known to be shifted: then a missing offset is an error.
+    """
 
     path: str
 
     def resolve(self, context: Context) -> object:
         """Return the offset."""
-        if not context.documents.texts("product", self.path) and baseline(context) < FIRST_OFFSET:
-            return 0.0
+        if not context.documents.texts("product", self.path):
+            others = context.documents.texts("product", self.path.partition("[")[0])
+            if not others and not FIRST_OFFSET <= baseline(context) < FIRST_UNOFFICIAL:
+                return 0.0
         return context.value(X("product", self.path, finite))
 
+
+FIRST_UNOFFICIAL: Final = (70, 0)
+"""Baseline from which on numbers are not of ESA's operations: 99.99 is Sen2Cor at home, or tests. They tell nothing."""
 
 FIRST_OFFSET: Final = (4, 0)
 """Processing baseline from which on reflectance has an offset, and masks are JPEG 2000."""
 
 
 def baseline(context: Context) -> tuple[int, ...]:
-    """Processing baseline, such as (5, 11); one that is no number counts as the newest."""
-    text = str(context.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="")))
-    try:
-        return tuple(int(part) for part in text.split("."))
-    except ValueError:
-        return (99, 99)
+    """Processing baseline, such as (5, 11) for ``05.11`` or ``N0511``; (99, 99) for one that tells nothing."""
+    text = str(context.value(X("product", "General_Info/Product_Info/PROCESSING_BASELINE", default="")) or "")
+    found = re.fullmatch(r"\s*N?(\d\d)\.?(\d\d)\s*", text)
+    return (int(found[1]), int(found[2])) if found else (99, 99)
 
 
 @dataclass(frozen=True, slots=True)

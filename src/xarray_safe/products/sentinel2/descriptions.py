@@ -15,7 +15,7 @@ Rule = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Raw attributes of a data variable from its description."""
 
 ABOUT_ITSELF: Final = ("short_name", "dimensions", "coordinates")
-"""Entries of a description that are no attributes in layouts 2.6 to 2.8."""
+"""Entries of a description that are not attributes in layouts 2.6 to 2.8."""
 
 COPY: Final = "_eopf_attrs"
 

@@ -5,21 +5,29 @@ The places of images are what the images say, or `Tile_Geocoding` of the tile's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from xarray_safe.crs import wkt
-from xarray_safe.errors import CorruptFileError
+from xarray_safe.errors import (
+    AccessDeniedError,
+    CorruptFileError,
+    MissingFileError,
+    SafeError,
+    UnsupportedProductError,
+)
 from xarray_safe.formats.jp2 import open_image
 from xarray_safe.formats.jp2.georeference import georeference
 from xarray_safe.model.arrays import InMemoryArray, LookUp
 from xarray_safe.model.lookups import F, Reduction, X, finite, positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from xarray_safe.archive.files import Files
     from xarray_safe.model.arrays import Array, Context
 
 GEOCODING = "Geometric_Info/Tile_Geocoding"
@@ -43,7 +51,7 @@ class GridGeometry:
 class Grid(LookUp):
     """Look-up of the `GridGeometry` of all images of one resolution.
 
-    ESA's converter asks an image. Here too, where a look at its header is cheap; remotely, and where it does not
+    ESA's converter asks an image. Here too, if reading its header is cheap; remotely, and where it does not
     say, the tile's metadata are asked, which say the same in a sound product.
 
     Parameters
@@ -59,22 +67,56 @@ class Grid(LookUp):
 
     def resolve(self, context: Context) -> GridGeometry:
         """Read the image's header, or the metadata."""
-        files = context.files
+        stated: GridGeometry | SafeError
+        try:
+            stated = self._stated(context)
+        except (MissingFileError, CorruptFileError) as error:  # of the whole file; an element of it must be right
+            stated = error
+        if context.files.local:
+            for name in self._images(context, every=isinstance(stated, SafeError)):
+                found = _seen(context.files, name, stated)
+                if found is not None:
+                    return found
+        if isinstance(stated, SafeError):
+            raise stated
+        return stated
+
+    def _stated(self, context: Context) -> GridGeometry:
+        """Return what the tile's metadata say."""
         code = context.value(X("tile", f"{GEOCODING}/HORIZONTAL_CS_CODE", utm_epsg))
         place = f"{GEOCODING}/Geoposition[@resolution='{self.resolution}']"
         left, top, width, height = (
             context.value(X("tile", f"{place}/{name}", finite)) for name in ("ULX", "ULY", "XDIM", "YDIM")
         )
-        stated = GridGeometry(left, top, width, height, *size(context, self.resolution), code)
-        names = files.find(self.like) if files.local else []
-        try:
-            rows, columns = open_image(files, names[0]).shape[1:]
-        except (IndexError, CorruptFileError):
-            return stated
-        seen = georeference(files, names[0])
+        return GridGeometry(left, top, width, height, *size(context, self.resolution), code)
+
+    def _images(self, context: Context, *, every: bool) -> Iterator[str]:
+        """Yield the image to ask; where there are no metadata, others of the same resolution too."""
+        with contextlib.suppress(MissingFileError, CorruptFileError):
+            yield context.find(self.like)
+        if every:
+            folder, _, last = self.like.rpartition("/")
+            ending = last.rpartition("_")[2]
+            if ending == f"{self.resolution}m.jp2":  # names of L1C do not tell the resolution
+                yield from context.files.find(f"{folder}/*_{ending}")
+
+
+def _seen(files: Files, name: str, stated: GridGeometry | SafeError) -> GridGeometry | None:
+    """Return the place of an image by its own header; None if it does not tell, or tells another size than stated."""
+    try:
+        rows, columns = open_image(files, name).shape[1:]
+    except (CorruptFileError, MissingFileError, UnsupportedProductError, AccessDeniedError):
+        return None
+    seen = georeference(files, name)
+    if isinstance(stated, GridGeometry):
+        if (rows, columns) != (stated.rows, stated.columns):
+            return None
         if seen is None:
-            return replace(stated, rows=rows, columns=columns)
-        return GridGeometry(seen.left, seen.top, seen.width, seen.height, rows, columns, seen.epsg or code)
+            return stated
+        return GridGeometry(seen.left, seen.top, seen.width, seen.height, rows, columns, seen.epsg or stated.epsg)
+    if seen is None or not seen.epsg:
+        return None
+    return GridGeometry(seen.left, seen.top, seen.width, seen.height, rows, columns, seen.epsg)
 
 
 def samples(grid: Grid) -> F:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from xarray_safe.errors import CorruptFileError
+from xarray_safe.errors import AbsentFileError, CorruptFileError
 from xarray_safe.formats.jp2 import open_image
 from xarray_safe.products.sentinel2.grids import size
 
@@ -24,6 +24,8 @@ class Jp2:
     ----------
     pattern
         Pattern of its file name in the archive.
+    older
+        Pattern of the name that it has in older products; "" if it is the same.
     resolution
         Pixel size in m, by which the tile's metadata names its size.
     dtype
@@ -37,15 +39,28 @@ class Jp2:
     resolution: int
     dtype: str = "uint16"
     take: Literal["first", "bits", "all"] = "first"
+    older: str = ""
 
     @property
     def continuous(self) -> bool:
         """Return True if an overview is the wavelet's low-pass: reflectance, retrievals, quicklooks; not classes."""
         return self.take == "all" or self.dtype == "uint16"
 
+    def _find(self, context: Context) -> str:
+        """Name of the file; the error for today's name if there is none."""
+        try:
+            return context.find(self.pattern)
+        except AbsentFileError as error:
+            if not self.older:
+                raise
+            try:
+                return context.find(self.older)
+            except AbsentFileError:
+                raise error from None
+
     def open(self, context: Context) -> Array:
         """Read at most the image's header; nothing of remote images is read."""
-        name = context.find(self.pattern)
+        name = self._find(context)
         reduction = context.reduction
         image: Array | None = None
         if context.files.local:
@@ -57,7 +72,7 @@ class Jp2:
                     )
             except CorruptFileError:
                 image = None
-                context.unreadable(name)  # one bad image is no reason to refuse the product; reading it raises
+                context.unreadable(name)  # a damaged image does not make the product unreadable; reading it raises
         if image is None:
             rows, columns = size(context, self.resolution)
             kind = "uint16" if self.dtype == "uint16" else "uint8"
@@ -102,7 +117,7 @@ class DeferredImage:
         if image.shape[1:] != self.shape[1:] or (self.shape[0] == 1 != image.shape[0]):
             raise CorruptFileError(
                 f"{self.files.url}: {self.name} has {' x '.join(map(str, image.shape))} samples instead of "
-                f"{' x '.join(map(str, self.shape))}. Fetch the product again."
+                f"{' x '.join(map(str, self.shape))}. Download the product again."
             )
         return np.asarray(image[key])
 

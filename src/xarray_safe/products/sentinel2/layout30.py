@@ -19,7 +19,7 @@ from xarray_safe.products.sentinel2.angles import BandNames, Detectors
 from xarray_safe.products.sentinel2.bands import ByPsd
 from xarray_safe.products.sentinel2.descriptions import mask
 from xarray_safe.products.sentinel2.differences import REMOVED, Change, changed, edited
-from xarray_safe.products.sentinel2.layout28.metadata import assets_of, name_of
+from xarray_safe.products.sentinel2.layout28.metadata import assets_of, checksum, name_of, named
 from xarray_safe.products.sentinel2.layout28.variables import GEOMETRY
 
 if TYPE_CHECKING:
@@ -92,6 +92,6 @@ def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
         **{key: value for key, value in attrs.items() if key != "processing_history"},
         "stac_discovery": edited({**stac, "assets": {}}, {"properties/processing:software": REMOVED}),
     }
-    name = name_of(stac["properties"], summed, digits=(5, 4))
+    name = named(name_of, stac["properties"], checksum(summed), digits=(5, 4))
     assets = assets_of({str(var.attrs[DATA_ATTRIBUTE]): var for var in variables if DATA_ATTRIBUTE in var.attrs})
-    return {**attrs, "stac_discovery": {**stac, "assets": assets, "id": name}}
+    return {**attrs, "stac_discovery": {**stac, "assets": assets, **name}}

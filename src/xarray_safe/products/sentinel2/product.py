@@ -81,6 +81,8 @@ def _product(level: Level, **tables: Any) -> Product:
         roots=bands.ROOTS,
         elided=bands.ELIDED,
         declared_files=(X("product", "General_Info/Product_Info//IMAGE_FILE", optional=True, every=True),),
+        identifiers=tuple(X("product", path, optional=True, every=True) for path in bands.IDENTIFIERS),
+        respell=bands.respell,
         optional_folders=(meteorology.FOLDER,),
         chunks=chunks,
         explain_absence=explain_absence,
@@ -96,7 +98,7 @@ def chunks(var: Var) -> tuple[int, ...]:
 
 def explain_absence(context: Context) -> str:
     """Return why files of a product may be absent."""
-    if bands.baseline(context) < bands.FIRST_OFFSET:
+    if context.files.find(f"{bands.GRANULE}/QI_DATA/*.gml"):
         version = ".".join(f"{part:02d}" for part in bands.baseline(context))
         return f"Baseline {version} has vector (GML) masks; images come from 04.00 on, and other files later too."
     return "The archive lacks these files; download it again if you need them."

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xarray_safe.errors import CorruptFileError, InvalidArgumentError
+from xarray_safe.errors import CorruptFileError
 from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.lookups import ABSENT, F
 from xarray_safe.model.product import Product, Var
 from xarray_safe.products.sentinel3 import metadata
 from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored, TimeIndex
-from xarray_safe.products.sentinel3.table import FromFile, Row, Table, table
+from xarray_safe.products.sentinel3.table import FromFile, Row, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,8 @@ WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
 ALL: Final = 1 << 31
 """Length of a chunk that is as long as the dimension."""
 TIME: Final = "<M8[ns]"
+
+
 @dataclass(frozen=True, slots=True)
 class Mark(LookUp):
     """The mark of data variables, by which they differ from coordinates; it is not among a variable's attributes."""

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
     Values = np.ndarray[Any, np.dtype[Any]]
 
-UNITS: Final = {"days": 86_400_000_000_000, "hours": 3_600_000_000_000, "minutes": 60_000_000_000, "seconds": 10**9, "milliseconds": 10**6} | {
+UNITS: Final = {
+    "days": 86_400_000_000_000,
+    "hours": 3_600_000_000_000,
+    "minutes": 60_000_000_000,
+    "seconds": 10**9,
+    "milliseconds": 10**6,
+} | {
     "microseconds": 1000,
     "nanoseconds": 1,
 }

@@ -32,7 +32,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-HEAD: Final = re.compile(r"(?P<target>\S+) < (?P<file>[^:\s]+):(?P<variable>\S+) \((?P<dims>[^)]*)\)(?:  (?P<options>.*))?")
+HEAD: Final = re.compile(
+    r"(?P<target>\S+) < (?P<file>[^:\s]+):(?P<variable>\S+) \((?P<dims>[^)]*)\)(?:  (?P<options>.*))?"
+)
 KEY: Final = re.compile(r"\s*([\w:]+)=")
 FROM_FILE: Final = "*"
 _SIDES: Final = {"n": "nadir", "o": "oblique"}

@@ -64,11 +64,8 @@ def root_address(reader: Reader) -> int:
 
 def messages(reader: Reader, address: int) -> list[Message]:
     """Return the messages of the object header at an address."""
-    if reader.at(address, 4) == b"OHDR":
-        found = _version_2(reader, address)
-    else:
-        found = _version_1(reader, address)
-    return list(found)
+    version = _version_2 if reader.at(address, 4) == b"OHDR" else _version_1
+    return list(version(reader, address))
 
 
 def _version_1(reader: Reader, address: int) -> Iterator[Message]:

@@ -188,7 +188,7 @@ def polygon(text: str) -> dict[str, Any]:
 
 
 def time(text: str) -> str:
-    """Time in ISO 8601 with its zone, UTC where none is given; what is no time stays as it is."""
+    """Time in ISO 8601 with its zone, UTC if none is given; other text is returned unchanged."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

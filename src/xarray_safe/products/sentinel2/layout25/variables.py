@@ -136,7 +136,7 @@ def _retrievals(level: Level) -> Iterator[Var]:
     for name, file in (("cld", "CLDPRB"), ("snw", "SNWPRB")):
         # The number of the only band stays as a scalar coordinate here, and here alone.
         attrs = described(IMAGE, "band x y", coordinates="band", **_projection(level, 20))
-        source = Jp2(s2.mask(f"{file}_20m"), 20, "uint8")
+        source = Jp2(s2.mask(f"{file}_20m"), 20, "uint8", older=s2.older_mask(file))
         yield Var(f"/quality/probability/r20m/{name}", source, IMAGE, attrs, optional=True)
     yield Var("/quality/probability/r20m/band", Constant(1, "int64"), ())
 

@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from xarray_safe.model.lookups import Either, F, X
+from xarray_safe.model.lookups import Either, F, X, finite
 from xarray_safe.products.sentinel2 import bands as s2
 from xarray_safe.products.sentinel2.bands import BANDS, CHARACTERISTICS, QI, Level
 from xarray_safe.products.sentinel2.descriptions import COPY
@@ -296,7 +296,15 @@ def finish(attrs: dict[str, Any], variables: Iterable[Var]) -> dict[str, Any]:
     assets = assets_of({var.attrs[COPY]["short_name"]: var for var in variables if COPY in var.attrs})  # type: ignore[index]
     stac = {**attrs["stac_discovery"], "assets": assets}
     summed = {**stac, "assets": {name: asset for name, asset in assets.items() if name != "suaod550"}}
-    return {**attrs, "stac_discovery": {**stac, "id": product_name(summed, attrs["other_metadata"])}}
+    return {**attrs, "stac_discovery": {**stac, **named(product_name, summed, attrs["other_metadata"])}}
+
+
+def named(name: Callable[..., str], *arguments: Any, **more: Any) -> dict[str, str]:
+    """Return the EOPF name as ``{"id": …}``; nothing where a part of it is unknown."""
+    try:
+        return {"id": name(*arguments, **more)}
+    except KeyError:  # properties that the archive's metadata lack are absent
+        return {}
 
 
 def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
@@ -305,29 +313,32 @@ def assets_of(variables: Mapping[str, Var]) -> dict[str, dict[str, str]]:
 
 
 def product_name(stac: Mapping[str, Any], other_metadata: Mapping[str, Any]) -> str:
+    """EOPF name, with the checksum of the converter since 2.7; see `name_of`."""
+    return name_of(stac["properties"], checksum({"stac_discovery": stac, "other_metadata": other_metadata}))
+
+
+def checksum(attrs: Mapping[str, Any]) -> str:
+    """First three hexadecimal digits of the MD5 of attributes as JSON."""
+    text = json.dumps(attrs, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:3].upper()
+
+
+def name_of(properties: Mapping[str, Any], checksum: str, digits: tuple[int, int] = (4, 3)) -> str:
     """EOPF name: type, start, duration (s), satellite unit, relative orbit, timeliness, checksum.
 
     Source: EOPF Product Structure Format Definition, product naming; `eopf.product.conveniences.get_product_id`.
-    """
-    return name_of(stac["properties"], {"stac_discovery": stac, "other_metadata": other_metadata}, digits=(4, 3))
-
-
-def name_of(properties: Mapping[str, Any], summed: Mapping[str, Any], digits: tuple[int, int]) -> str:
-    """EOPF name of a product with these properties.
 
     Parameters
     ----------
     properties
         Of the STAC item.
-    summed
-        Attributes that the checksum covers.
+    checksum
+        Three hexadecimal digits over the other attributes.
     digits
         Of the duration, and of the relative orbit.
     """
     start, stop = (utc(properties[f"{end}_datetime"]) for end in ("start", "end"))
     seconds = min(int((stop - start).total_seconds()), 10 ** digits[0] - 1)
-    text = json.dumps(summed, sort_keys=True)
-    checksum = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:3].upper()
     unit, orbit = properties["platform"][-1].upper(), properties["sat:relative_orbit"]
     return (
         f"{properties['product:type']}_{start:%Y%m%dT%H%M%S}_{seconds:0{digits[0]}d}_"
@@ -354,7 +365,7 @@ def middle_time(start: str, stop: str) -> str:
 
 def points(text: str) -> list[list[float]]:
     """(longitude, latitude) pairs of a GML list of latitudes and longitudes."""
-    numbers = [float(number) for number in text.replace(",", " ").split()]
+    numbers = [finite(number) for number in text.replace(",", " ").split()]
     if len(numbers) < 6:
         raise ValueError("a footprint has at least three points")
     return [[longitude, latitude] for latitude, longitude in zip(numbers[::2], numbers[1::2], strict=False)]

@@ -145,7 +145,7 @@ def _atmosphere(level: Level) -> Iterator[Var]:
             valid_min=0,
             valid_max=100,
         )
-        source = Jp2(s2.mask(f"{file}_20m"), 20, "float32")
+        source = Jp2(s2.mask(f"{file}_20m"), 20, "float32", older=s2.older_mask(file))
         yield Var(f"/quality/probability/r20m/{name}", source, IMAGE, attrs, optional=True)
 
 

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from xarray_safe.model.product import Var
     from xarray_safe.products.sentinel2.bands import Level
 
-__all__ = ["attributes", "finish", "variables"]
-
-finish = layout27.finish
 
 CHANGES: Final = (
     # Labels are the numbers of the bands in the XML, b08 for band 8A.
@@ -83,11 +80,12 @@ EDITS: Final[dict[str, object]] = {
     **{f"{PROPERTIES}/bands/{number}/eo:common_name": REMOVED for number in (4, 5, 6, 8, 9)},
     **{f"{PROPERTIES}/bands/{number}/eo:solar_illumination": REMOVED for number in (8, 12)},
 }
+_BASELINE = X("product", f"{INFO}/PROCESSING_BASELINE")
 _PROCESSOR = X("datastrip", "General_Info/Processing_Info/PROCESSING_BASELINE", optional=True)
 VERSION: Final[dict[Level, object]] = {
     # The mapping for PSD-14 takes the processor's version for the baseline.
-    "L1C": ByPsd(_PROCESSOR, X("product", f"{INFO}/PROCESSING_BASELINE")),
-    "L2A": X("product", f"{INFO}/PROCESSING_BASELINE"),
+    "L1C": ByPsd(_PROCESSOR, _BASELINE),
+    "L2A": _BASELINE,
 }
 
 
@@ -98,5 +96,10 @@ def variables(level: Level) -> tuple[Var, ...]:
 
 def attributes(level: Level) -> dict[str, dict[str, Any]]:
     """Attributes of the groups by path: only the root has some."""
-    edits = {**EDITS, f"{PROPERTIES}/processing:version": VERSION[level]}
+    edits = {
+        **EDITS,
+        f"{PROPERTIES}/processing:version": VERSION[level],
+        # What the product's name takes, until it is made.
+        "stac_discovery/id": {"safe": X("product", f"{INFO}/PRODUCT_URI", default=""), "psd": ByPsd(14, 15)},
+    }
     return {"/": edited(layout27.attributes(level)["/"], edits)}
