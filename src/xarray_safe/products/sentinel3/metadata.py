@@ -200,6 +200,7 @@ def nested(table: Mapping[str, str], product_type: str) -> dict[str, Any]:
 
 
 UNKNOWN: Final = "Unknown"
+NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
 TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 PRODUCT_LEVEL: Final = re.compile(r".*S3[A-D]_[A-Z0-9]{2}_(\d)")
 SCHEMA_LEVEL: Final = re.compile(r".*[Ll]evel-(\d)")
@@ -231,13 +232,14 @@ class History(LookUp):
 
     def _walk(self, element: etree._Element, steps: dict[str, list[dict[str, Any]]], level: str = "") -> None:
         if str(element.tag).endswith("processing"):
-            step = self._step(element)
+            step = self.step(element)
             steps.setdefault(level or _made(element, step), []).append(step)
         for child in element:
             if AUXILIARY not in (child.get("name") or AUXILIARY):
                 self._walk(child, steps)
 
-    def _step(self, element: etree._Element) -> dict[str, Any]:
+    def step(self, element: etree._Element) -> dict[str, Any]:
+        """Return one step."""
         parent = element.getparent()
         facility, software = element.find("facility"), element.find("facility/software")
         names = [] if facility is None else [facility.get("organisation"), facility.get("name")]
@@ -250,12 +252,27 @@ class History(LookUp):
         }
         time = _time(element.get("stop"))
         if time or self.unknown_times:
-            step["time"] = time or "1970-01-01T00:00:00.000000Z"
+            step["time"] = time or NO_TIME
         for child in element:
             if child.get("role") is not None:
                 name = child.get("name", "")
                 step.setdefault("adfs" if AUXILIARY in name else "inputs", []).append(name)
         return step
+
+
+@dataclass(frozen=True, slots=True)
+class LastStep(LookUp):
+    """Look-up of the last processing step alone, without its inputs and its time, as layout 3.0 has the history."""
+
+    def resolve(self, context: Context) -> dict[str, list[dict[str, Any]]]:
+        """Return the step, of a level that is not known."""
+        root = context.documents.root("manifest")
+        first = root.find(".//metadataObject[@ID='processing']/metadataWrap/xmlData/processing")
+        if first is None:
+            return {UNKNOWN: []}
+        step = {**History().step(first), "inputs": [], "time": NO_TIME}
+        step.pop("adfs", None)
+        return {UNKNOWN: [step]}
 
 
 def _made(element: etree._Element, step: Mapping[str, Any]) -> str:
@@ -303,6 +320,8 @@ def finish(
     stac = {key: value for key, value in stac.items() if key != "id"}
     named = {shorts[var.path]: var.path for var in variables if var.path in shorts}
     assets = {short: {"href": path, "title": short} for short, path in named.items()}
+    if layout != "2.8":
+        assets = {**stac.get("assets", {}), **assets}
     if layout == "2.8":
         summed = {**stac, "assets": {key: value for key, value in assets.items() if value["href"] != last}}
     else:

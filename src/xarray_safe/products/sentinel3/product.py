@@ -15,7 +15,7 @@ from xarray_safe.model.arrays import LookUp
 from xarray_safe.model.lookups import ABSENT, F
 from xarray_safe.model.product import Product, Var
 from xarray_safe.products.sentinel3 import metadata
-from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored
+from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored, TimeIndex
 from xarray_safe.products.sentinel3.table import FromFile, Row, table
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ MANIFEST: Final = "xfdumanifest.xml"
 DOCUMENTS: Final = {"manifest": MANIFEST}
 ROOTS: Final = {"manifest": "XFDU"}
 COPY: Final = "_eopf_attrs"
+IN_COPY: Final = frozenset({"fill_value", "short_name", "model", "parameter"})
+"""Attributes of data that layout 2.8 has in the copy of the description only."""
 DATA: Final = "_data"
+WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
+"""Types whose mappings leave the processing history out."""
 ALL: Final = 1 << 31
 """Length of a chunk that is as long as the dimension."""
 TIME: Final = "<M8[ns]"
@@ -65,7 +69,7 @@ def _product(facts: Facts, product_type: str, tables: str, layout: str) -> Produ
         type=product_type,
         layout=layout,
         variables=variables,
-        attrs={"/": _attributes(product_type, tables, layout)},
+        attrs={"/": _attributes(product_type, tables, layout), **_group_coordinates(tables, layout)},
         documents=DOCUMENTS,
         roots=ROOTS,
         chunks=partial(_chunks, _chunk_shapes(tables)),
@@ -113,12 +117,12 @@ def _attributes(product_type: str, tables: str, layout: str) -> dict[str, Any]:
     attrs = metadata.nested(table(tables).metadata[layout], product_type)
     properties = attrs["stac_discovery"]["properties"]
     if layout == "3.0":
-        properties["processing:version"] = "1.0.0"
         specific = metadata.SPECIFIC.get(product_type[:6])
         if specific and "processing:software" in properties:
             own = {**metadata.CONVERTER, "SPECIFIC_PFSD": specific}
             properties["processing:software"] = F(lambda stated: {**stated, **own}, properties["processing:software"])
-    attrs["processing_history"] = metadata.History(unknown_times=layout == "2.8")
+    history = metadata.History() if layout == "2.8" else metadata.LastStep()
+    attrs["processing_history"] = {metadata.UNKNOWN: []} if product_type in WITHOUT_HISTORY else history
     return attrs
 
 
@@ -140,33 +144,37 @@ def _variables(tables: str, layout: str) -> tuple[Var, ...]:
             found.setdefault(f"{group}/{coordinate.name}", coordinate)
         data.append((row, own))
     taken = {row.target for row, _ in data}
-    named = _named(data, layout)
     variables = [
         Var(row.target, _source(row), row.dims, _data_attributes(row, own, layout), optional=True) for row, own in data
     ]
     variables += [
-        Var(path, _source(row), row.dims, _coordinate_attributes(row, layout, path in named), optional=True)
+        Var(path, _source(row), row.dims, _coordinate_attributes(row, layout), optional=True)
         for path, row in found.items()
         if path not in taken
     ]
     return tuple(variables)
 
 
-def _named(data: Iterable[tuple[Row, list[Row]]], layout: str) -> frozenset[str]:
-    """Paths of what variables name as their coordinates, so that readers take it for such."""
-    found = set()
-    for row, own in data:
-        group, names = row.target.rpartition("/")[0], _coordinates(row, own, layout).split()
-        if set(names) <= {coordinate.name for coordinate in own}:
-            found |= {f"{group}/{name}" for name in names}
-        found |= {f"{group}/{c.name}" for c in own if c.dims == (c.name,)}
-    return frozenset(found)
+@cache
+def _group_coordinates(tables: str, layout: str) -> dict[str, dict[str, str]]:
+    """Attribute of groups by which readers take for coordinates what no variable names as such."""
+    named: dict[str, set[str]] = {}
+    there: dict[str, set[str]] = {}
+    for var in _variables(tables, layout):
+        if DATA in var.attrs:
+            named.setdefault(var.group, set()).update(str(var.attrs.get("coordinates", "")).split())
+        elif var.dims != (var.name,):
+            there.setdefault(var.group, set()).add(var.name)
+    missing = {group: names - named.get(group, set()) for group, names in there.items()}
+    return {group: {"coordinates": " ".join(sorted(names))} for group, names in missing.items() if names}
 
 
 def _source(row: Row) -> Source:
     if row.length:
         return Length(row.file, row.variable)
     dtype = str(row.attrs["2.8"].get("dtype", ""))
+    if dtype == TIME and row.dims == (row.name,):
+        return TimeIndex(row.file, row.variable)
     return Stored(row.file, row.variable, len(row.dims), dtype, row.axes, row.squeeze)
 
 
@@ -175,7 +183,7 @@ def _stated(row: Row, layout: str) -> dict[str, Any]:
     return {
         key: FileAttribute(row.file, row.variable, value.name) if isinstance(value, FromFile) else value
         for key, value in row.attrs[layout].items()
-        if not (key == "units" and row.attrs["2.8"].get("dtype") == TIME)
+        if not (_is_time(row) and (key == "units" or (key == "dtype" and layout == "3.0")))
     }
 
 
@@ -199,37 +207,48 @@ def _data_attributes(row: Row, own: list[Row], layout: str) -> dict[str, Any]:
             copy["eopf_target_dtype"] = row.decoded
         if own:
             copy["coordinates"] = [coordinate.name for coordinate in own]
-        attrs = {**{key: value for key, value in stated.items() if key not in ("fill_value", "short_name")}, COPY: copy}
+        attrs = {**{key: value for key, value in stated.items() if key not in IN_COPY}, COPY: copy}
     else:
         attrs = {**attrs, **({"short_name": row.short} if row.short else {})}
     if coordinates:
         attrs["coordinates"] = coordinates
-    return {**attrs, **_time(row, layout), **_mask(row, layout), DATA: Mark()}
+    return {**attrs, **_time(row), **_mask(row, layout), DATA: Mark()}
 
 
-def _coordinate_attributes(row: Row, layout: str, named: bool) -> dict[str, Any]:
+def _coordinate_attributes(row: Row, layout: str) -> dict[str, Any]:
     attrs = _stated(row, layout)
     if layout == "2.8":
         attrs["dimensions"] = list(row.dims)
         if row.decoded:
             attrs["eopf_target_dtype"] = row.decoded
-    mask = _mask(row, layout) if layout == "2.8" or not named else {}
-    return {**attrs, **_time(row, layout), **mask}
+    mask = _mask(row, layout) if layout == "2.8" else _no_number(row)
+    return {**attrs, **_time(row), **mask}
 
 
-def _time(row: Row, layout: str) -> dict[str, str]:
-    """Units of times, which are numbers of nanoseconds."""
-    if row.attrs["2.8"].get("dtype") != TIME:
+def _is_time(row: Row) -> bool:
+    return row.attrs["2.8"].get("dtype") == TIME
+
+
+def _time(row: Row) -> dict[str, str]:
+    """Units of times, which are numbers of nanoseconds; an index states its own."""
+    if not _is_time(row) or row.dims == (row.name,):
         return {}
     return {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
+
+
+def _is_floating(row: Row) -> bool:
+    return not _is_time(row) and np.dtype(str(row.attrs["2.8"].get("dtype", "i4"))).kind == "f"
+
+
+def _no_number(row: Row) -> dict[str, Any]:
+    """What Zarr states for floats where nothing else is masked."""
+    return {"_FillValue": math.nan} if _is_floating(row) else {}
 
 
 def _mask(row: Row, layout: str) -> dict[str, Any]:
     """What is masked: in layout 3.0 only where values decode to floats."""
     attrs = row.attrs[layout]
-    if layout == "2.8":
-        return {"_FillValue": attrs["fill_value"]} if "fill_value" in attrs else {}
-    floating = np.dtype(str(row.attrs["2.8"].get("dtype", "i4"))).kind == "f"
-    if "fill_value" in attrs and (floating or "scale_factor" in attrs or "add_offset" in attrs):
+    decodes = layout == "2.8" or _is_floating(row) or "scale_factor" in attrs or "add_offset" in attrs
+    if "fill_value" in attrs and decodes:
         return {"_FillValue": attrs["fill_value"]}
-    return {"_FillValue": math.nan} if floating else {}
+    return _no_number(row)

@@ -22,10 +22,17 @@ if TYPE_CHECKING:
 
     Values = np.ndarray[Any, np.dtype[Any]]
 
-UNITS: Final = {"hours": 3_600_000_000_000, "minutes": 60_000_000_000, "seconds": 10**9, "milliseconds": 10**6} | {
+UNITS: Final = {
+    "days": 86_400_000_000_000,
+    "hours": 3_600_000_000_000,
+    "minutes": 60_000_000_000,
+    "seconds": 10**9,
+    "milliseconds": 10**6,
+} | {
     "microseconds": 1000,
     "nanoseconds": 1,
 }
+LARGEST: Final = ("days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 SINCE: Final = re.compile(r"(\w+) since (\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?)\D*")
 NOT_A_TIME: Final = np.iinfo(np.int64).min
 
@@ -181,6 +188,28 @@ class Stored:
         if not self.squeeze and not self.axes and not factor and dtype == array.dtype:
             return array
         return View(array, self.axes, self.squeeze, dtype.str, factor, epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIndex:
+    """Times along a dimension of their own, read at opening: whole units since the first, as xarray writes them."""
+
+    file: str
+    variable: str
+
+    def prefetch(self, files: Files) -> Iterable[Request]:
+        """Range of the file's head."""
+        return _prefetch(files, self.file)
+
+    def open(self, context: Context) -> Array:
+        """Read the times."""
+        values = Stored(self.file, self.variable, 1, "<M8[ns]").open(context)[(slice(None),)]
+        first = int(values[0]) if len(values) else 0
+        since = values - first
+        unit = next((name for name in LARGEST if not (since % UNITS[name]).any()), "nanoseconds")
+        epoch = str(np.datetime64(first, "ns")).replace("T", " ").removesuffix(".000000000")
+        attrs = {"units": f"{unit} since {epoch}", "calendar": "proleptic_gregorian"}
+        return InMemoryArray(since // UNITS[unit], attrs)
 
 
 @dataclass(frozen=True)
