@@ -85,8 +85,8 @@ class S3Store:
     async def list_files(self, path: str) -> dict[str, ObjectVersion]:
         """Return names, sizes and ETags of the files of a product: one request for each 1000 files.
 
-        A folder without ``.SAFE`` takes one more, which tells whether it is a product; of another one, only the first 1000
-        entries directly in it are returned. Names of folders end with a slash.
+        A folder without ``.SAFE`` takes one more, which tells whether it is a product; of one that is not, only the
+        first 1000 entries directly in it are returned. Names of folders end with a slash.
         """
         list_objects, bucket, key = await self._operation("ListObjectsV2", path)
         if not bucket:
