@@ -86,6 +86,8 @@ class RemoteFolder(Archive):
                 raise answer
             found = read_manifest(answer.data, self.url)
         except (MissingFileError, CorruptFileError) as error:
+            if isinstance(listed, MissingFileError) or (self._catalogue_sizes and isinstance(listed, SafeError)):
+                listed = None  # the catalogue says what there is
             if isinstance(listed, SafeError):
                 raise listed from error
             return self._listed(error, listed)
