@@ -190,6 +190,8 @@ def _version(about: Mapping[str, Any]) -> ObjectVersion:
     """Return the version of a file from a file system's description of it."""
     keys = ("ETag", "etag", "md5Hash", "mtime", "last_modified", "created")
     tag = next((about[key] for key in keys if about.get(key)), "")
+    if hasattr(tag, "timestamp"):  # some file systems spell times in two ways, in lists and for one file
+        tag = tag.timestamp()
     size = about.get("size")
     return ObjectVersion(None if size is None else int(size), str(tag))
 
