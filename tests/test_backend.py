@@ -76,7 +76,7 @@ def test_zips_need_no_engine(tree, request, packing):
 OTHERS = (
     "S1A_IW_RAW__0SDV_20241115T051234_20241115T051259_056567_06F0B1_7D3C",
     "S1C_AI_SLC__1SDV_20250415T051234_20250415T051259_001234_0026B1_7D3C",
-    "S3A_OL_1_EFR____20241115T093000_20241115T093300_20241115T113000_0179_119_107_2160_PS1_O_NR_004",
+    "S3A_OL_0_EFR____20241115T093000_20241115T093300_20241115T113000_0179_119_107_2160_PS1_O_NR_004",
     "S2A_OPER_PRD_MSIL1C_PDMC_20160115T183612_R093_V20160115T150000_20160115T150000",
     "S2A_MSIL0__20241115T094259_N0511_R122_T32TQM_20241115T123642",
 )
@@ -245,7 +245,7 @@ def test_all_openers_take_the_same_keywords():
     for opener in ("open_dataset", "open_datatree", "open_groups_as_dict"):
         names = list(inspect.signature(getattr(SafeBackendEntrypoint, opener)).parameters)
         assert names == ["self", "filename_or_obj", "keywords"]
-    assert len(set(SafeBackendEntrypoint.open_dataset_parameters)) == 13
+    assert len(set(SafeBackendEntrypoint.open_dataset_parameters)) == 14
 
 
 def test_unknown_keywords_are_refused(l2a_folder):

@@ -74,7 +74,7 @@ def test_a_pipe_does_not_wait(tmp_path, tiny_folder):
     path = find(product, "MTD_TL.xml")
     path.unlink()
     os.mkfifo(path)
-    refused(product, SafeError, opener=xr.open_datatree)
+    refused(product, SafeError, missing="raise")
 
 
 @pytest.mark.parametrize("path", [5, None, 1.5, b"\xff"])
@@ -156,13 +156,13 @@ def test_a_missing_image_that_the_metadata_name(tmp_path, tiny_folder, layout, p
     """A product may lack it, unless it says that it has it."""
     product = copy(tiny_folder, tmp_path)
     find(product, pattern).unlink()
-    refused(product, FileNotFoundError, pattern.strip("*").removesuffix(".jp2"), eopf_version=layout)
+    refused(product, FileNotFoundError, pattern.strip("*").removesuffix(".jp2"), eopf_version=layout, missing="raise")
 
 
 def test_a_missing_image_of_l1c(tmp_path, l1c_folder, layout):
     product = copy(l1c_folder, tmp_path)
     find(product, "T*_B8A.jp2").unlink()
-    refused(product, FileNotFoundError, "_B8A", eopf_version=layout)
+    refused(product, FileNotFoundError, "_B8A", eopf_version=layout, missing="raise")
 
 
 def test_one_group_does_not_need_the_files_of_another(tmp_path, tiny_folder):
@@ -236,7 +236,7 @@ def test_files_in_the_place_of_others(tmp_path, tiny_folder):
     path = find(product, "MTD_TL.xml")
     path.unlink()
     path.mkdir()
-    refused(product, FileNotFoundError, "tile")
+    refused(product, FileNotFoundError, "tile", missing="raise")
 
 
 def test_a_link_that_leads_round(tmp_path, tiny_folder):

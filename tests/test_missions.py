@@ -29,12 +29,14 @@ NAMES = re.compile(
 
 ALLOWED = {
     "access/cdse.py": (">>> path = cdse.download(", "Of the STAC catalogue, e.g."),
+    "archive/manifest.py": ("FOLDERS = (",),
     "catalogs/__init__.py": ("`sentinel2`", "`sentinel2_v1`", "sentinel2", "sentinel2_v1"),
     "cli/access.py": ('epilog="Example: xarray-safe ',),
     "formats/jp2/index/files.py": ("https://github.com/Kayrros/sentinel-2-jp2-tlm",),
     "tile_indexes.py": ("https://github.com/Kayrros/sentinel-2-jp2-tlm",),
 }
-"""Examples in the documentation of faces, names of catalogs, and the address of a project: text of a line, by file."""
+"""Examples in the documentation of faces, folders by which absolute paths in manifests are known, names of catalogs, and
+the address of a project: text of a line, by file."""
 
 
 def lines() -> list[tuple[str, int, str]]:

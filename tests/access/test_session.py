@@ -346,7 +346,7 @@ def test_an_identity_server_that_never_answers(connect: Connect, cdse: Cdse) -> 
 def test_the_password_follows_no_redirect(connect: Connect, cdse: Cdse, status: int) -> None:
     with Recorder() as foreign, Recorder(status=status, headers={"Location": f"{foreign.url}/token"}) as server:
         place = replace(endpoints(cdse), token=f"{server.url}/token")
-        with pytest.raises(ServerFailedError, match="credentials do not go there"):
+        with pytest.raises(ServerFailedError, match="credentials are not sent there"):
             connect(endpoints=place).login()
         assert not foreign.received
 

@@ -89,7 +89,7 @@ def test_the_twin_is_found(twins: SampleService, open_store: Proxy) -> None:
         assert (found.name, found.cloud_cover) == (NAME, 5.0)
     with pytest.raises(UnknownProductError, match="changing sample"):
         twins.find(NAME.replace("2025", "2019"))
-    with pytest.raises(ServerFailedError, match="where the Zarr of S2A_MSIL2A_other lies"):
+    with pytest.raises(ServerFailedError, match="where the Zarr of S2A_MSIL2A_other is stored"):
         twins.find("S2A_MSIL2A_other")
     assert [twin.name for twin in twins.search("sentinel-2-l2a", limit=1)] == [NAME]
 

@@ -236,8 +236,8 @@ def _other_form(text: str) -> str | None:
     plain = text.strip().strip("\"'")
     if plain != text and (os.path.exists(os.path.expanduser(plain)) or text[:1] in "\"'"):
         return f"there are quotes or blanks around the path; give {plain!r} without them"
-    if text.upper().startswith("SENTINEL2_"):
-        inside = re.sub(r"(?i)^SENTINEL2_\w+:(/vsizip/)?", "", text)
+    if re.match(r"(?i)SENTINEL\d_\w+:", text):
+        inside = re.sub(r"(?i)^SENTINEL\d_\w+:(/vsizip/)?", "", text)
         inside = re.sub(r"(/MTD_\w+\.xml)?(:\w+)*$", "", inside)
         return f"that is a name of GDAL's for a part of a product; open {inside!r}, and a group of it by group="
     if text.startswith("/vsi"):

@@ -237,9 +237,7 @@ def test_an_encrypted_member(base: Path) -> None:
         open_archive(put(base, bytes(whole)))
 
 
-@pytest.mark.parametrize(
-    "name", ["../x", "X.SAFE/../../x", "/etc/x", "X.SAFE//x", "X.SAFE/./x", "X.SAFE\\x", "C:/x", "X.SAFE/a:b"]
-)
+@pytest.mark.parametrize("name", ["../x", "X.SAFE/../../x", "/etc/x", "X.SAFE//x", "C:/x", "X.SAFE/a:b"])
 def test_names_that_lead_elsewhere(base: Path, name: str) -> None:
     whole = make(zipfile.ZIP_STORED, top="X.SAFE/" + "_" * (len(name) + 20) + "/")
     old = next(iter(zipfile.ZipFile(io.BytesIO(whole)).namelist())).encode()

@@ -247,7 +247,7 @@ def test_numbers_that_are_none(grd: Path, tmp_path: Path) -> None:
     target = copy(grd, tmp_path)
     edit(find(target, "calibration-*-vv-*.xml"), "3.000000e+02", "many")
     with pytest.raises(SafeError, match="sigmaNought holds what is invalid"):
-        opened(target)
+        opened(target, missing="raise")
 
 
 @pytest.mark.parametrize("lines", ["-5", "10000000000", "", "NaN"])
@@ -257,7 +257,7 @@ def test_sizes_that_cannot_be(grd: Path, tmp_path: Path, lines: str) -> None:
         path = find(target, f"annotation/s1a-*-{polarisation}-*.xml")
         edit(path, "<numberOfLines>120<", f"<numberOfLines>{lines}<")
     with pytest.raises(SafeError, match="numberOfLines"):
-        opened(target)
+        opened(target, missing="raise")
 
 
 def test_a_product_of_old_processors_opens(grd: Path, tmp_path: Path) -> None:

@@ -126,9 +126,10 @@ def _find_end(tail: bytes) -> int:
     position = tail.rfind(b"PK\5\6")
     while position >= 0:
         if position + _END.size <= len(tail):
-            _, disk, disk_start, here, count, length, *_ = _END.unpack_from(tail, position)
+            _, disk, disk_start, here, count, length, _, comment = _END.unpack_from(tail, position)
             entries = length >= count * _ENTRY.size or length == 0xFFFFFFFF
-            if not (disk or disk_start) and here == count > 0 and entries:
+            whole = position + _END.size + comment <= len(tail)
+            if whole and not (disk or disk_start) and here == count > 0 and entries:
                 return position
         position = tail.rfind(b"PK\5\6", 0, position)
     return -1
