@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +18,7 @@ from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored
 from xarray_safe.products.sentinel3.table import FromFile, Row, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xarray_safe.model.arrays import Context, Source
     from xarray_safe.model.product import Facts
@@ -30,6 +29,8 @@ ROOTS: Final = {"manifest": "XFDU"}
 COPY: Final = "_eopf_attrs"
 IN_COPY: Final = frozenset({"fill_value", "short_name", "model", "parameter"})
 """Attributes of data that layout 2.8 has in the copy of the description only."""
+IN_COPY_OF_TURNED: Final = frozenset({"valid_min", "valid_max"})
+"""Likewise, of data whose dimensions are stored in another order."""
 DATA: Final = "_data"
 WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
 """Types whose mappings leave the processing history out."""
@@ -79,7 +80,7 @@ def _product(facts: Facts, product_type: str, tables: str, layout: str) -> Produ
     )
 
 
-def _explain(context: Context) -> str:
+def _explain(_: Context) -> str:
     return (
         "The archive lacks these files, or variables in them: products of older collections have none; else download "
         "it again if you need them."
@@ -171,7 +172,7 @@ def _group_coordinates(tables: str, layout: str) -> dict[str, dict[str, str]]:
 
 def _source(row: Row) -> Source:
     if row.length:
-        return Length(row.file, row.variable)
+        return Length(row.file, row.variable, str(row.attrs["2.8"].get("dtype", "<i8")))
     dtype = str(row.attrs["2.8"].get("dtype", ""))
     if dtype == TIME and row.dims == (row.name,):
         return TimeIndex(row.file, row.variable)
@@ -207,7 +208,8 @@ def _data_attributes(row: Row, own: list[Row], layout: str) -> dict[str, Any]:
             copy["eopf_target_dtype"] = row.decoded
         if own:
             copy["coordinates"] = [coordinate.name for coordinate in own]
-        attrs = {**{key: value for key, value in stated.items() if key not in IN_COPY}, COPY: copy}
+        hidden = IN_COPY | IN_COPY_OF_TURNED if row.axes else IN_COPY
+        attrs = {**{key: value for key, value in stated.items() if key not in hidden}, COPY: copy}
     else:
         attrs = {**attrs, **({"short_name": row.short} if row.short else {})}
     if coordinates:
@@ -250,5 +252,6 @@ def _mask(row: Row, layout: str) -> dict[str, Any]:
     attrs = row.attrs[layout]
     decodes = layout == "2.8" or _is_floating(row) or "scale_factor" in attrs or "add_offset" in attrs
     if "fill_value" in attrs and decodes:
-        return {"_FillValue": attrs["fill_value"]}
+        fill = attrs["fill_value"]
+        return {"_FillValue": math.nan if fill == "NaN" else fill}
     return _no_number(row)

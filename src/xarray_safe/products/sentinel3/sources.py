@@ -117,6 +117,7 @@ class Length:
 
     file: str
     dimension: str
+    dtype: str = "<i8"
 
     def prefetch(self, files: Files) -> Iterable[Request]:
         """Range of the file's head."""
@@ -128,7 +129,7 @@ class Length:
         size = file.size(self.dimension)
         if size is None:
             raise AbsentFileError(f"{context.files.url}: {self.file} has no dimension {self.dimension}.")
-        return InMemoryArray(np.arange(size))
+        return InMemoryArray(np.arange(size, dtype=self.dtype))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ A variable is a paragraph: where it is in the tree, the file and variable that i
         long_name="TOA radiance for OLCI acquisition band {b}"  fill_value=65535  scale_factor=*
         in 3.0: units="deg"
 
-``for`` repeats the paragraph: for all combinations of values, and for one list of them after the other where a semicolon
-parts them. ``{b}`` is the value; ``{c.lower}`` in lower case, ``{b.index}`` its number from 0; of the grids of two views
-(``an`` … ``fo``), ``{g.view}`` is ``anadir``, ``{g.side}`` ``nadir`` and ``{g.stripe}`` ``a``. An attribute ``key=*``
-has the value of the netCDF file. After the dimensions may stand: ``in`` and a name of coordinates, ``short`` name,
-``chunk`` and the name of a chunk shape, ``target`` type after decoding, ``length`` (the numbers from 0 up to a dimension's
-length), ``axes`` and ``squeeze`` (order of dimensions, dimensions that are left out), ``optional``.
-``coords:image:latitude`` is a coordinate of all variables ``in image`` that have its dimensions.
+``for`` repeats the paragraph for all combinations of values, and for several lists of them, which semicolons part.
+``{b}`` is the value, ``{c.lower}`` the same in lower case, ``{b.index}`` its number from 0. Of the grids of
+two views (``an`` … ``fo``), ``{g.view}`` is ``anadir``, ``{g.side}`` ``nadir`` and ``{g.stripe}`` ``a``. An attribute
+``key=*`` has the value of the netCDF file. After the dimensions may stand: ``in`` and a name of coordinates, ``short``
+name, ``chunk`` and the name of a chunk shape, ``target`` type after decoding, ``length`` (the numbers from 0 up to a
+dimension's length), ``axes`` (order of the stored dimensions), ``squeeze`` (stored dimensions that are left out),
+``optional``. ``coords:image:latitude`` is a coordinate of all variables ``in image`` that have its dimensions.
 
 Metadata are lines ``@path = value``: JSON, or ``<document part: path>`` in the manifest, or ``<FILE.nc:VAR>`` for the
-first value of a variable, each after the names of the conversions that it goes through (see `metadata`).
+first value of a variable, each after the names of the conversions that it goes through (see `metadata`); ``every``
+where all that match count, if they are several.
 """
 
 from __future__ import annotations
