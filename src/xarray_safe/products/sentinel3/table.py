@@ -17,7 +17,7 @@ dimension's length), ``axes`` (order of the stored dimensions), ``squeeze`` (sto
 
 Metadata are lines ``@path = value``: JSON, or ``<document part: path>`` in the manifest, or ``<FILE.nc:VAR>`` for the
 first value of a variable, each after the names of the conversions that it goes through (see `metadata`); ``every``
-where all that match count, if they are several.
+where all that match count, if they are several. A layout in which a path is absent has ``-`` for its value.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ HEAD: Final = re.compile(
 )
 KEY: Final = re.compile(r"\s*([\w:]+)=")
 FROM_FILE: Final = "*"
+ABSENT: Final = "-"
 _SIDES: Final = {"n": "nadir", "o": "oblique"}
 _DECODER: Final = json.JSONDecoder()
 
@@ -200,8 +201,9 @@ class _Parser:
         for values in _combinations(loop):
             path, _, value = line.format(**values)[1:].partition(" = ")
             value, _, other = value.partition("   in 3.0: ")
-            self.metadata["2.8"][path] = value
-            self.metadata["3.0"][path] = other or value
+            for layout, stated in (("2.8", value), ("3.0", other or value)):
+                if stated != ABSENT:
+                    self.metadata[layout][path] = stated
 
 
 def _combinations(loop: str) -> Iterator[dict[str, Value]]:
