@@ -72,7 +72,7 @@ def _microseconds(text: Any) -> int:
 
 
 CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "int": int,
+    "int": lambda value: int(finite(str(value))),
     "float": lambda value: finite(str(value)),
     "number": _number,
     "micrometres": lambda value: finite(str(value)) * 0.001,

@@ -27,11 +27,13 @@ MANIFEST: Final = "xfdumanifest.xml"
 DOCUMENTS: Final = {"manifest": MANIFEST}
 ROOTS: Final = {"manifest": "XFDU"}
 COPY: Final = "_eopf_attrs"
-IN_COPY: Final = frozenset({"fill_value", "short_name", "model", "parameter"})
+IN_COPY: Final = frozenset({"fill_value", "flag_descriptions", "model", "parameter", "short_name"})
 """Attributes of data that layout 2.8 has in the copy of the description only."""
 IN_COPY_OF_TURNED: Final = frozenset({"valid_min", "valid_max"})
 """Likewise, of data whose dimensions are stored in another order."""
 DATA: Final = "_data"
+REDUCED: Final = frozenset({"S03OLCERR", "S03OLCLRR"})
+"""Types of reduced resolution, whose images layout 2.8 calls those of full resolution."""
 WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
 """Types whose mappings leave the processing history out."""
 ALL: Final = 1 << 31
@@ -118,6 +120,8 @@ def _attributes(product_type: str, tables: str, layout: str) -> dict[str, Any]:
     attrs = metadata.nested(table(tables).metadata[layout], product_type)
     properties = attrs["stac_discovery"]["properties"]
     if layout == "3.0":
+        if product_type in REDUCED:
+            properties["proj:shape"][0]["name"] = "RR"
         specific = metadata.SPECIFIC.get(product_type[:6])
         if specific and "processing:software" in properties:
             own = {**metadata.CONVERTER, "SPECIFIC_PFSD": specific}

@@ -86,7 +86,8 @@ class FirstValue(LookUp):
         array = file.open(self.variable)
         if 0 in array.shape:
             return ABSENT
-        return array[tuple(0 for _ in array.shape)].tolist()
+        value: Any = array[tuple(0 for _ in array.shape)]
+        return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 @dataclass(frozen=True, slots=True)
