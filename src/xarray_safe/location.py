@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import parse_qsl
 
 from xarray_safe.archive import guess, open_archive
-from xarray_safe.archive.manifest import MANIFEST, read_manifest
+from xarray_safe.archive.manifest import manifest_in, read_manifest
 from xarray_safe.errors import (
     AccessDeniedError,
     CorruptFileError,
@@ -118,7 +118,7 @@ class ProductLocation:
     def _size_by_manifest(self) -> int:
         archive = open_archive(self.url, dict(self.storage_options))
         try:
-            listed = read_manifest(archive.read(MANIFEST), self.label)
+            listed = read_manifest(archive.read(manifest_in(archive.names)), self.label)
         finally:
             archive.close()
         sizes = [entry.size for entry in listed.values() if entry.size is not None]

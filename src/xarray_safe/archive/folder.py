@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xarray_safe.archive.base import Archive, by_name, check_range
 from xarray_safe.archive.detect import is_hidden
 from xarray_safe.archive.local import LocalFile, denied
+from xarray_safe.archive.manifest import SUFFIXES, manifest_at
 from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class FolderArchive(Archive):
     @property
     def name(self) -> str:
         """Product name as the folder has it."""
-        return without_suffix(os.path.basename(self.url), ".safe")
+        return without_suffix(os.path.basename(self.url), *SUFFIXES)
 
     def _list(self) -> Iterator[str]:
         return _walk(self.url, "", _DEPTH, self.remarks)
@@ -80,7 +81,7 @@ class FolderArchive(Archive):
     def __dask_tokenize__(self) -> tuple[str | int, ...]:
         """Return folder, size and time of its manifest; without a manifest, those of the folder."""
         try:
-            return ("FolderArchive", *self.identity("manifest.safe"))
+            return ("FolderArchive", *self.identity(manifest_at(self.url)))
         except MissingFileError:
             found = os.stat(self.url)
             return ("FolderArchive", self.url, found.st_mtime_ns)
@@ -91,9 +92,9 @@ def missing(name: str, url: str) -> MissingFileError:
     return MissingFileError(f"{name} is missing from {url}; the product is incomplete, download it again")
 
 
-def without_suffix(name: str, suffix: str) -> str:
-    """Return a name without a suffix, in upper or lower case."""
-    return name[: -len(suffix)] if name.lower().endswith(suffix) else name
+def without_suffix(name: str, *suffixes: str) -> str:
+    """Return a name without one of several suffixes, in upper or lower case."""
+    return next((name[: -len(suffix)] for suffix in suffixes if name.lower().endswith(suffix)), name)
 
 
 def _walk(path: str, prefix: str, depth: int, remarks: list[str]) -> Iterator[str]:

@@ -12,9 +12,24 @@ from lxml import etree
 from xarray_safe.errors import CorruptFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MANIFEST = "manifest.safe"
+XFDU_MANIFEST = "xfdumanifest.xml"
+"""The manifest of products whose folder ends in ``.SEN3``."""
+MANIFESTS = (MANIFEST, XFDU_MANIFEST)
+SUFFIXES = (".safe", ".sen3")
+"""Ends of the names of products' folders, in lower case."""
+
+
+def manifest_at(folder: str) -> str:
+    """Return the name of the manifest that a folder of this path or URL has, by its suffix."""
+    return XFDU_MANIFEST if SUFFIXES[1] in folder.lower() else MANIFEST
+
+
+def manifest_in(names: Iterable[str]) -> str:
+    """Return the name of the manifest among the files of a product; `MANIFEST` if there is none."""
+    return next((name for name in names if name.lower() in MANIFESTS), MANIFEST)
 
 
 class ManifestEntry(NamedTuple):
@@ -96,14 +111,15 @@ def read_manifest(data: bytes, url: str) -> dict[str, ManifestEntry]:
     CorruptFileError
         It is not XML, or lists a file outside the product.
     """
-    found = {MANIFEST: ManifestEntry(MANIFEST, len(data))}
+    manifest = manifest_at(url)
+    found = {manifest: ManifestEntry(manifest, len(data))}
     for entry in parse_manifest(data, url):
         name = entry.name
         if not name:
             continue
         if ".." in name.split("/") or ":" in name:
             raise CorruptFileError(f"{url}: {MANIFEST} lists {name!r}, which is not the name of a file in a product")
-        if found.setdefault(name, entry) != entry and name != MANIFEST:
+        if found.setdefault(name, entry) != entry and name not in MANIFESTS:
             found[name] = ManifestEntry(name, None)  # listed twice, differently: neither is believed
     return found
 
@@ -123,7 +139,7 @@ def differences(listed: Mapping[str, ManifestEntry], other: Mapping[str, int | N
     return [
         f"{name} has {size} bytes by {teller}, {entry.size} by the manifest, which is not believed."
         for name, size in other.items()
-        if name != MANIFEST
+        if name not in MANIFESTS
         and (entry := listed.get(name)) is not None
         and None not in (entry.size, size)
         and entry.size != size

@@ -69,7 +69,7 @@ def open_address(address: Address) -> Archive:
         archive = ZipArchive(LocalFile.probe(address.place), inner=address.inner)
         archive.open()
     last = address.inner.rstrip("/").rpartition("/")[2]
-    if last and last.lower().removesuffix(".safe") != archive.name.lower():
+    if last and last.lower().removesuffix(".safe").removesuffix(".sen3") != archive.name.lower():
         raise NotASafeError(
             f"{archive.url} has no product in a folder {address.inner!r}; its product is {archive.name}"
         )

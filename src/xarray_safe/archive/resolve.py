@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xarray_safe.archive import stac
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.local import LocalFile, denied, local_path, path_text
+from xarray_safe.archive.manifest import SUFFIXES
 from xarray_safe.errors import InvalidArgumentError, MissingFileError, NotASafeError
 from xarray_safe.net.urls import NODES, is_remote, is_web, path_of, redact_url, with_path
 
@@ -223,7 +224,7 @@ def _by_name(location: RemoteLocation) -> Address:
         raise NotASafeError(
             f"{location.url} is a file of a product, not the product; open the folder that ends in .SAFE"
         )
-    return Address("folder" if last.lower().endswith(".safe") else "either", _at(location, path))
+    return Address("folder" if last.lower().endswith(SUFFIXES) else "either", _at(location, path))
 
 
 def _at(location: RemoteLocation, path: str) -> RemoteLocation:
@@ -269,11 +270,11 @@ def _advice(path: str) -> str:
     names = _entries(path)
     if any(is_marker(name) for name in names):
         return f"open {path}"
-    inside = sorted(name for name in names if name.lower().endswith((".safe", ".safe.zip")))
+    inside = sorted(name for name in names if name.lower().endswith((".safe", ".safe.zip", ".sen3", ".sen3.zip")))
     if inside:
         return f"open one of those in it: {', '.join(inside[:5])}{', …' if len(inside) > 5 else ''}"
     parts = path.replace(os.sep, "/").split("/")
-    above = [number for number, part in enumerate(parts) if part.lower().endswith(".safe")]
+    above = [number for number, part in enumerate(parts) if part.lower().endswith(SUFFIXES)]
     if above:
         return f"open {'/'.join(parts[: above[-1] + 1])}"
     return "open the .SAFE folder, its manifest.safe or its zip"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xarray_safe.archive import Archive, open_archive
-from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, parse_manifest
+from xarray_safe.archive.manifest import ManifestEntry, manifest_in, parse_manifest
 from xarray_safe.errors import CorruptFileError, MissingFileError
 
 if TYPE_CHECKING:
@@ -87,11 +87,12 @@ def read(archive: Archive) -> list[ManifestEntry]:
     MissingFileError, CorruptFileError
         There is no manifest, or it is invalid.
     """
-    entries = list(parse_manifest(archive.read(MANIFEST), archive.url))
+    manifest = manifest_in(archive.names)
+    entries = list(parse_manifest(archive.read(manifest), archive.url))
     if not entries:
-        raise CorruptFileError(f"{archive.url}: {MANIFEST} names no files; download the product again")
+        raise CorruptFileError(f"{archive.url}: {manifest} names no files; download the product again")
     if not all(entry.name for entry in entries):
-        raise CorruptFileError(f"{archive.url}: {MANIFEST} has a file without a name; download the product again")
+        raise CorruptFileError(f"{archive.url}: {manifest} has a file without a name; download the product again")
     return entries
 
 

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import is_marker
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, ManifestEntry, differences, read_manifest
+from xarray_safe.archive.manifest import MANIFESTS, SUFFIXES, ManifestEntry, differences, manifest_at, read_manifest
 from xarray_safe.archive.ranges import ByteRange
 from xarray_safe.archive.remote.fetch import Fetcher, OtherSizeError, VersionTracker
 from xarray_safe.archive.remote.store import ObjectVersion, RemoteLocation
@@ -71,7 +71,7 @@ class RemoteFolder(Archive):
         """Product name as the folder has it."""
         parts = [part for part in self.url.rstrip("/").split("/") if part not in ("$value", "Nodes")]
         last = parts[-1] if parts else self.url
-        return without_suffix(last.removeprefix("Nodes(").removesuffix(")"), ".safe")
+        return without_suffix(last.removeprefix("Nodes(").removesuffix(")"), *SUFFIXES)
 
     def open(self) -> None:
         """Read the manifest now, so that a folder without a product raises an error at once."""
@@ -80,7 +80,8 @@ class RemoteFolder(Archive):
     @cached_property
     def _files(self) -> dict[str, ManifestEntry]:
         """All files by name: those that the store lists, or else those of the manifest; what it says of them."""
-        answer, listed = self._fetcher.one_and_find(self._path(MANIFEST), self.place.path)
+        manifest = manifest_at(self.url)
+        answer, listed = self._fetcher.one_and_find(self._path(manifest), self.place.path)
         try:
             if isinstance(answer, SafeError):
                 raise answer
@@ -92,11 +93,11 @@ class RemoteFolder(Archive):
                 raise listed from error
             return self._listed(error, listed)
         self._note(answer.data)
-        self._prefetched.add((MANIFEST, 0, None), answer.data)
+        self._prefetched.add((manifest, 0, None), answer.data)
         self.remarks += differences(found, self._catalogue_sizes, "the catalogue")
         for name, size in self._catalogue_sizes.items():
             entry = found.get(name, ManifestEntry(name, None))
-            found[name] = entry if size is None or name == MANIFEST else entry._replace(size=size)
+            found[name] = entry if size is None or name in MANIFESTS else entry._replace(size=size)
         self._catalogue_sizes = {}  # other processes do not need it
         if isinstance(listed, Mapping) and any(is_marker(name) for name in listed):  # listing may be forbidden
             sizes = {name: version.size for name, version in listed.items()}
@@ -105,7 +106,7 @@ class RemoteFolder(Archive):
                 name: found.get(name, ManifestEntry(name, None))._replace(size=size) for name, size in sizes.items()
             }
         for name, entry in found.items():
-            if entry.size is not None and name != MANIFEST:
+            if entry.size is not None and name not in MANIFESTS:
                 self._versions.claims.setdefault(self._path(name), entry.size)
         return found
 
@@ -122,7 +123,7 @@ class RemoteFolder(Archive):
             found = {name: ManifestEntry(name, *version) for name, version in listed.items()}
         else:
             found = {
-                name: ManifestEntry(name, size) for name, size in self._catalogue_sizes.items() if name != MANIFEST
+                name: ManifestEntry(name, size) for name, size in self._catalogue_sizes.items() if name not in MANIFESTS
             }
         if not any(is_marker(name) for name in found):
             inside = sorted({name.partition("/")[0] for name in found if ".SAFE" in name.partition("/")[0].upper()})
@@ -130,7 +131,9 @@ class RemoteFolder(Archive):
             if isinstance(error, CorruptFileError):
                 raise error
             kind = NotASafeError if found else MissingFileError
-            raise kind(f"{self.url} has no {MANIFEST}, it is not a SAFE folder that can be opened{advice}") from error
+            raise kind(
+                f"{self.url} has no {manifest_at(self.url)}, it is not a SAFE folder that can be opened{advice}"
+            ) from error
         self._note(repr(sorted(found.items())).encode())
         for name, entry in found.items():
             self._versions.expect(self._path(name), ObjectVersion(entry.size, entry.version))

@@ -93,7 +93,7 @@ class S3Store:
             raise InvalidArgumentError(f"{self.label(path)} has no bucket; give s3://bucket/…/X.SAFE")
         prefix = f"{key.rstrip('/')}/" if key else ""
         try:
-            if key.lower().rstrip("/").endswith(".safe"):
+            if key.lower().rstrip("/").endswith((".safe", ".sen3")):
                 return await self._below(list_objects, bucket, prefix)
             top = _names(await list_objects(Bucket=bucket, Prefix=prefix, Delimiter="/"), prefix)
             return await self._below(list_objects, bucket, prefix) if is_product(top) else top

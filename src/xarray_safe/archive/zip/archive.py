@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from xarray_safe.archive.base import Archive, check_range
 from xarray_safe.archive.detect import product_folders
 from xarray_safe.archive.folder import missing, without_suffix
-from xarray_safe.archive.manifest import MANIFEST, differences, read_manifest
+from xarray_safe.archive.manifest import SUFFIXES, differences, manifest_in, read_manifest
 from xarray_safe.archive.zip import inflate
 from xarray_safe.archive.zip.central_directory import (
     AGAIN,
@@ -92,7 +92,7 @@ class ZipArchive(Archive):
         there = [request for request in requests if self.exists(request[0])]
         ranges = [r if self._member(r[0]).method == STORED else (r[0], 0, None) for r in there]
         with super().prefetch(ranges):
-            manifest = self._prefetched.get((MANIFEST, 0, None))
+            manifest = self._prefetched.get((manifest_in(self._members[1]), 0, None))
             if manifest is not None:  # of remote zips only: users may have changed local ones on purpose
                 sizes = {name: member.size for name, member in self._members[1].items()}
                 with contextlib.suppress(CorruptFileError):  # whoever needs the manifest will say so
@@ -104,7 +104,7 @@ class ZipArchive(Archive):
         """Product name as the zip's folder has it, or the zip itself."""
         prefix, _ = self._members
         label = prefix.rstrip("/").rpartition("/")[2] or without_suffix(os.path.basename(self.url), ".zip")
-        return without_suffix(label, ".safe")
+        return without_suffix(label, *SUFFIXES)
 
     def _list(self) -> Iterable[str]:
         return self._members[1]
@@ -231,8 +231,8 @@ def _product_folder(members: Iterable[str], url: str, inner: str) -> str:
     if len(folders) == 1:
         return folders[0]
     listed = ", ".join(folder.rstrip("/") or "(top)" for folder in folders)
-    wanted = without_suffix(inner, ".safe").lower()
-    found = [folder for folder in folders if without_suffix(folder.rstrip("/"), ".safe").lower().endswith(wanted)]
+    wanted = without_suffix(inner, *SUFFIXES).lower()
+    found = [folder for folder in folders if without_suffix(folder.rstrip("/"), *SUFFIXES).lower().endswith(wanted)]
     if wanted and len(found) == 1:
         return found[0]
     if wanted:

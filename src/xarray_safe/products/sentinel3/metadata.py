@@ -32,8 +32,9 @@ LISTS: Final = frozenset({"stac_extensions", "instruments", "providers", "roles"
 }
 
 
-def _section(part: str, path: str) -> X:
-    return X("manifest", f"metadataSection/metadataObject[@ID='{part}']/metadataWrap/xmlData/{path}", optional=True)
+def _section(part: str, path: str, *, every: bool = False) -> X:
+    place = f"metadataSection/metadataObject[@ID='{part}']/metadataWrap/xmlData/{path}"
+    return X("manifest", place, optional=True, every=every)
 
 
 _START, _STOP = (_section("acquisitionPeriod", f"acquisitionPeriod/{end}Time") for end in ("start", "stop"))
@@ -71,7 +72,7 @@ def _microseconds(text: Any) -> int:
 
 
 CONVERSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "int": int,
+    "int": lambda value: int(finite(str(value))),
     "float": lambda value: finite(str(value)),
     "number": _number,
     "micrometres": lambda value: finite(str(value)) * 0.001,
@@ -105,15 +106,18 @@ class Converted(LookUp):
 
 
 @dataclass(frozen=True, slots=True)
-class OrNull(LookUp):
-    """A look-up's value, or the text ``null``."""
+class Or(LookUp):
+    """A look-up's value, or what ESA's converter has in its place: the text ``null``, or an empty list."""
 
     inner: LookUp
+    empty: bool = False
 
     def resolve(self, context: Context) -> object:
         """Return the value."""
         value = context.value(self.inner)
-        return "null" if value is ABSENT or value is None else value
+        if value is ABSENT or value is None:
+            return [] if self.empty else "null"
+        return value
 
 
 CONVERTER: Final = {
@@ -152,19 +156,18 @@ def look_up(expression: str, product_type: str) -> Any:
     if found is None:
         return json.loads(expression)
     steps = found["steps"].split()
-    optional = "or_null" in steps
-    places = [_place(place) for place in found["place"].split(" or ")]
+    places = [_place(place, every="every" in steps) for place in found["place"].split(" or ")]
     if steps == ["software"] and isinstance(places[0], X):
         return Software(places[0].path)
     inner = places[0] if len(places) == 1 else Either(*places)
-    value = Converted(inner, tuple(step for step in steps if step != "or_null"))
-    return OrNull(value) if optional else value
+    value = Converted(inner, tuple(step for step in steps if step in CONVERSIONS))
+    return Or(value, "or_empty" in steps) if {"or_null", "or_empty"} & set(steps) else value
 
 
-def _place(text: str) -> LookUp:
+def _place(text: str, *, every: bool) -> LookUp:
     part, colon, path = text.partition(": ")
     if colon:
-        return _section(part, path)
+        return _section(part, path, every=every)
     file, _, variable = text.partition(":")
     size = re.fullmatch(r"dim_(\d)", variable)
     return DimensionSize(file, _only_variable(file), int(size[1])) if size else FirstValue(file, variable)
@@ -243,10 +246,11 @@ class History(LookUp):
         parent = element.getparent()
         facility, software = element.find("facility"), element.find("facility/software")
         names = [] if facility is None else [facility.get("organisation"), facility.get("name")]
+        stated = [str(name) for name in names if name is not None]
         step: dict[str, Any] = {
             "processor": UNKNOWN if software is None else software.get("name", UNKNOWN),
             "version": UNKNOWN if software is None else software.get("version", UNKNOWN),
-            "facility": "-".join(str(name) for name in names if name is not None) or UNKNOWN,
+            "facility": "-".join(stated) if stated else UNKNOWN,
             "inputs": [],
             "outputs": [str(parent.get("name"))] if parent is not None and parent.get("name") else [],
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +18,7 @@ from xarray_safe.products.sentinel3.sources import FileAttribute, Length, Stored
 from xarray_safe.products.sentinel3.table import FromFile, Row, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xarray_safe.model.arrays import Context, Source
     from xarray_safe.model.product import Facts
@@ -28,9 +27,13 @@ MANIFEST: Final = "xfdumanifest.xml"
 DOCUMENTS: Final = {"manifest": MANIFEST}
 ROOTS: Final = {"manifest": "XFDU"}
 COPY: Final = "_eopf_attrs"
-IN_COPY: Final = frozenset({"fill_value", "short_name", "model", "parameter"})
+IN_COPY: Final = frozenset({"fill_value", "flag_descriptions", "model", "parameter", "short_name"})
 """Attributes of data that layout 2.8 has in the copy of the description only."""
+IN_COPY_OF_TURNED: Final = frozenset({"valid_min", "valid_max"})
+"""Likewise, of data whose dimensions are stored in another order."""
 DATA: Final = "_data"
+REDUCED: Final = frozenset({"S03OLCERR", "S03OLCLRR"})
+"""Types of reduced resolution, whose images layout 2.8 calls those of full resolution."""
 WITHOUT_HISTORY: Final = frozenset({"S03SYNVGT"})
 """Types whose mappings leave the processing history out."""
 ALL: Final = 1 << 31
@@ -79,7 +82,7 @@ def _product(facts: Facts, product_type: str, tables: str, layout: str) -> Produ
     )
 
 
-def _explain(context: Context) -> str:
+def _explain(_: Context) -> str:
     return (
         "The archive lacks these files, or variables in them: products of older collections have none; else download "
         "it again if you need them."
@@ -117,6 +120,8 @@ def _attributes(product_type: str, tables: str, layout: str) -> dict[str, Any]:
     attrs = metadata.nested(table(tables).metadata[layout], product_type)
     properties = attrs["stac_discovery"]["properties"]
     if layout == "3.0":
+        if product_type in REDUCED:
+            properties["proj:shape"][0]["name"] = "RR"
         specific = metadata.SPECIFIC.get(product_type[:6])
         if specific and "processing:software" in properties:
             own = {**metadata.CONVERTER, "SPECIFIC_PFSD": specific}
@@ -171,7 +176,7 @@ def _group_coordinates(tables: str, layout: str) -> dict[str, dict[str, str]]:
 
 def _source(row: Row) -> Source:
     if row.length:
-        return Length(row.file, row.variable)
+        return Length(row.file, row.variable, str(row.attrs["2.8"].get("dtype", "<i8")))
     dtype = str(row.attrs["2.8"].get("dtype", ""))
     if dtype == TIME and row.dims == (row.name,):
         return TimeIndex(row.file, row.variable)
@@ -207,7 +212,8 @@ def _data_attributes(row: Row, own: list[Row], layout: str) -> dict[str, Any]:
             copy["eopf_target_dtype"] = row.decoded
         if own:
             copy["coordinates"] = [coordinate.name for coordinate in own]
-        attrs = {**{key: value for key, value in stated.items() if key not in IN_COPY}, COPY: copy}
+        hidden = IN_COPY | IN_COPY_OF_TURNED if row.axes else IN_COPY
+        attrs = {**{key: value for key, value in stated.items() if key not in hidden}, COPY: copy}
     else:
         attrs = {**attrs, **({"short_name": row.short} if row.short else {})}
     if coordinates:
@@ -250,5 +256,6 @@ def _mask(row: Row, layout: str) -> dict[str, Any]:
     attrs = row.attrs[layout]
     decodes = layout == "2.8" or _is_floating(row) or "scale_factor" in attrs or "add_offset" in attrs
     if "fill_value" in attrs and decodes:
-        return {"_FillValue": attrs["fill_value"]}
+        fill = attrs["fill_value"]
+        return {"_FillValue": math.nan if fill == "NaN" else fill}
     return _no_number(row)

@@ -86,7 +86,8 @@ class FirstValue(LookUp):
         array = file.open(self.variable)
         if 0 in array.shape:
             return ABSENT
-        return array[tuple(0 for _ in array.shape)].tolist()
+        value: Any = array[tuple(0 for _ in array.shape)]
+        return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Length:
 
     file: str
     dimension: str
+    dtype: str = "<i8"
 
     def prefetch(self, files: Files) -> Iterable[Request]:
         """Range of the file's head."""
@@ -128,7 +130,7 @@ class Length:
         size = file.size(self.dimension)
         if size is None:
             raise AbsentFileError(f"{context.files.url}: {self.file} has no dimension {self.dimension}.")
-        return InMemoryArray(np.arange(size))
+        return InMemoryArray(np.arange(size, dtype=self.dtype))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ A variable is a paragraph: where it is in the tree, the file and variable that i
         long_name="TOA radiance for OLCI acquisition band {b}"  fill_value=65535  scale_factor=*
         in 3.0: units="deg"
 
-``for`` repeats the paragraph: for all combinations of values, and for one list of them after the other where a semicolon
-parts them. ``{b}`` is the value; ``{c.lower}`` in lower case, ``{b.index}`` its number from 0; of the grids of two views
-(``an`` … ``fo``), ``{g.view}`` is ``anadir``, ``{g.side}`` ``nadir`` and ``{g.stripe}`` ``a``. An attribute ``key=*``
-has the value of the netCDF file. After the dimensions may stand: ``in`` and a name of coordinates, ``short`` name,
-``chunk`` and the name of a chunk shape, ``target`` type after decoding, ``length`` (the numbers from 0 up to a dimension's
-length), ``axes`` and ``squeeze`` (order of dimensions, dimensions that are left out), ``optional``.
-``coords:image:latitude`` is a coordinate of all variables ``in image`` that have its dimensions.
+``for`` repeats the paragraph for all combinations of values, and for several lists of them, which semicolons part.
+``{b}`` is the value, ``{c.lower}`` the same in lower case, ``{b.index}`` its number from 0. Of the grids of
+two views (``an`` … ``fo``), ``{g.view}`` is ``anadir``, ``{g.side}`` ``nadir`` and ``{g.stripe}`` ``a``. An attribute
+``key=*`` has the value of the netCDF file. After the dimensions may stand: ``in`` and a name of coordinates, ``short``
+name, ``chunk`` and the name of a chunk shape, ``target`` type after decoding, ``length`` (the numbers from 0 up to a
+dimension's length), ``axes`` (order of the stored dimensions), ``squeeze`` (stored dimensions that are left out),
+``optional``. ``coords:image:latitude`` is a coordinate of all variables ``in image`` that have its dimensions.
 
 Metadata are lines ``@path = value``: JSON, or ``<document part: path>`` in the manifest, or ``<FILE.nc:VAR>`` for the
-first value of a variable, each after the names of the conversions that it goes through (see `metadata`).
+first value of a variable, each after the names of the conversions that it goes through (see `metadata`); ``every``
+where all that match count, if they are several. A layout in which a path is absent has ``-`` for its value.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ HEAD: Final = re.compile(
 )
 KEY: Final = re.compile(r"\s*([\w:]+)=")
 FROM_FILE: Final = "*"
+ABSENT: Final = "-"
 _SIDES: Final = {"n": "nadir", "o": "oblique"}
 _DECODER: Final = json.JSONDecoder()
 
@@ -199,8 +201,9 @@ class _Parser:
         for values in _combinations(loop):
             path, _, value = line.format(**values)[1:].partition(" = ")
             value, _, other = value.partition("   in 3.0: ")
-            self.metadata["2.8"][path] = value
-            self.metadata["3.0"][path] = other or value
+            for layout, stated in (("2.8", value), ("3.0", other or value)):
+                if stated != ABSENT:
+                    self.metadata[layout][path] = stated
 
 
 def _combinations(loop: str) -> Iterator[dict[str, Value]]:
