@@ -35,8 +35,8 @@ ALLOWED = {
     "formats/jp2/index/files.py": ("https://github.com/Kayrros/sentinel-2-jp2-tlm",),
     "tile_indexes.py": ("https://github.com/Kayrros/sentinel-2-jp2-tlm",),
 }
-"""Examples in the documentation of faces, folders by which absolute paths in manifests are known, names of catalogs, and
-the address of a project: text of a line, by file."""
+"""Examples in the documentation of faces, folders by which absolute paths in manifests are known, names of catalogs,
+and the address of a project: text of a line, by file."""
 
 
 def lines() -> list[tuple[str, int, str]]:

@@ -229,7 +229,7 @@ def _row(lines: list[str]) -> Row:
     own: dict[str, dict[str, Any]] = {layout: {} for layout in LAYOUTS}
     for line in lines[1:]:
         text = line.strip()
-        layouts = LAYOUTS
+        layouts: tuple[str, ...] = LAYOUTS
         if text.startswith("in "):
             layout, _, text = text[3:].partition(": ")
             layouts = (layout,)
