@@ -139,8 +139,8 @@ def _variables(tables: str, layout: str) -> tuple[Var, ...]:
     for row in rows:
         if row.is_coordinate:
             namespaces.setdefault(row.of, {}).setdefault(row.name, row)
-    data: list[Var] = []
-    found: dict[str, Var] = {}
+    data: list[tuple[Row, list[Row]]] = []
+    found: dict[str, Row] = {}
     for row in rows:
         if row.is_coordinate:
             continue
