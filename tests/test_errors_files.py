@@ -288,7 +288,7 @@ def test_an_image_that_is_none(tmp_path, tiny_folder, image, way):
         tree = xr.open_datatree(product, engine="safe")
     assert len(caught) == 1
     damaged = {"*_B": BAND, "MSK": "/quality/mask/r10m/b02"}[image[:3]]
-    with pytest.raises(CorruptFileError, match=f"{path.name}.*[Dd]ownload"):
+    with pytest.raises(CorruptFileError, match=f"{path.name}.*(?i:download)"):
         tree[damaged].load()
     assert np.isfinite(tree["/measurements/reflectance/r60m/b09"]).any()
 
@@ -302,7 +302,7 @@ def test_an_image_cut_short(tmp_path, l2a_folder, share):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SafeWarning)
         tree = xr.open_datatree(product, engine="safe")
-    with pytest.raises(CorruptFileError, match=f"{path.name}.*[Dd]ownload"):
+    with pytest.raises(CorruptFileError, match=f"{path.name}.*(?i:download)"):
         tree[BAND].load()
     with pytest.raises(OSError, match=path.name):
         tree[BAND][-1, -1].load()
