@@ -36,7 +36,9 @@ def describe_error(error: BaseException, limit: int | None = 200) -> str:
 def showable(error: BaseException) -> BaseException | None:
     """Return an error as a cause to show in tracebacks; None if its text, or that of its own causes, has secrets."""
     link: BaseException | None = error
-    while link is not None:
+    seen: set[int] = set()  # libraries that raise a stored error again may close a circle
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
         text = str(link)
         if redact(text) != " ".join(text.split()):
             return None
