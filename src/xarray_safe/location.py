@@ -21,7 +21,7 @@ from xarray_safe.errors import (
     RemoteFailedError,
     SafeError,
 )
-from xarray_safe.net.urls import describe_error, redact_url
+from xarray_safe.net.urls import describe_error, redact_url, showable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,10 @@ class ProductLocation:
     kind: Kind
     url: str
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """Name the format and the place, without secrets."""
+        return f"ProductLocation(kind={self.kind!r}, url={self.label!r})"
 
     @property
     def remote(self) -> bool:
@@ -153,7 +157,7 @@ class ProductLocation:
         except Exception as error:
             if keywords and isinstance(error, KeyError | TypeError | ValueError) and not isinstance(error, OSError):
                 raise  # a keyword may be at fault, and xarray says which
-            raise self._failed(error) from error
+            raise self._failed(error) from showable(error)
 
     def _for_fsspec(self) -> tuple[str, dict[str, Any]]:
         """URL and options of a Zarr; HTTP's query goes with each request, not into the name of the folder."""

@@ -11,7 +11,9 @@ from xarray_safe.access import odata, stac
 from xarray_safe.access.errors import ServerFailedError, UnknownProductError
 from xarray_safe.access.http import Limits
 from xarray_safe.access.sizes import client_options, retry_config, s3_store, size
+from xarray_safe.archive.stac_rules import is_allowed
 from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.net.urls import redact_url
 from xarray_safe.runtime import settings
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ def zarr_store(
         bucket, _, key = url.partition("://")[2].partition("/")
         store = s3_store(bucket, storage_options or {"anon": True}, limits, unquote(key).strip("/"))
         return ObjectStore(store, read_only=True)
-    raise InvalidArgumentError(f"{url}: a Zarr is opened from https:// or s3://.")
+    raise InvalidArgumentError(f"{redact_url(url)}: a Zarr is opened from https:// or s3://.")
 
 
 def _zarr_product(item: pystac.Item) -> ZarrProduct:
@@ -180,9 +182,9 @@ def _zarr_product(item: pystac.Item) -> ZarrProduct:
     if asset is None:
         raise ServerFailedError(f"The Sample Service does not say where the Zarr of {item.id} is stored.")
     href = asset.href.rstrip("/")
-    if not href.startswith(("https://", "s3://", "http://")):
+    if not href.startswith(("https://", "s3://", "http://")) or not is_allowed(href):
         raise ServerFailedError(
-            f"The Sample Service gives a place for {item.id} that is not one in the web: {href[:200]!r}."
+            f"The Sample Service gives a place for {item.id} that is not one in the web: {redact_url(href)[:200]!r}."
         )
     cover = item.properties.get("eo:cloud_cover")
     start = item.properties.get("start_datetime") or item.properties.get("datetime")

@@ -17,6 +17,7 @@ from xarray_safe.access.errors import ServerFailedError, UnknownProductError
 from xarray_safe.access.odata import ProductInfo
 from xarray_safe.archive.stac import as_mapping, read_assets
 from xarray_safe.errors import InvalidArgumentError, SafeError
+from xarray_safe.net.urls import redact_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,9 @@ class _LimitedIO(StacApiIO):
         """Read a link, which must lead to the web."""
         href = str(getattr(source, "href", source))
         if not href.startswith(("https://", "http://")):
-            raise ServerFailedError(f"The catalogue links to something that is not in the web: {href[:200]!r}.")
+            raise ServerFailedError(
+                f"The catalogue links to something that is not in the web: {redact_url(href)[:200]!r}."
+            )
         return super().read_text(source, *args, **kwargs)
 
 

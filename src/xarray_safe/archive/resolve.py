@@ -168,14 +168,14 @@ def _resolve_item(item: Mapping[str, Any], options: StoreOptions, home: str = ""
         For the stores of the item and of its assets.
     home
         URL that the user gave for it: other web servers get no credentials. Without one, there is only the item's
-        word, and the server of its assets gets them.
+        word, and credentials go to the servers of `trusted_hosts` and of the Copernicus Data Space alone.
     """
     from xarray_safe.archive.remote.connect import connect
 
     found = stac.locate(item, home, prefer_web=options.prefers_web)
     if "://" not in found.url:
         return _resolve_local(found.url)
-    location = connect(found.url, options.of_asset(found.url), home or None)
+    location = connect(found.url, options.of_asset(found.url), home)
     declared = {**dict.fromkeys(found.names), **found.sizes}
     return Address("zip", location) if found.zip else Address("folder", location, declared=declared)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
+from xarray_safe.archive.stac_rules import base_of, is_allowed, is_local
 from xarray_safe.errors import NotASafeError
 from xarray_safe.net.urls import is_web
 
@@ -96,16 +97,20 @@ def parse_item(data: bytes, url: str) -> Mapping[str, Any]:
 
 
 def read_assets(item: Mapping[str, Any], base: str = "") -> Iterator[Asset]:
-    """Yield the assets of an item; whatever is not a valid asset or URL is passed over.
+    """Yield the assets of an item; whatever is not a valid asset, or a place that it may name, is passed over.
+
+    The rules are those of `stac_rules`: no chains, no file systems that an item could program, and local paths only
+    if the item names nothing else.
 
     Parameters
     ----------
     item
         As in its JSON.
     base
-        URL of the item, to which its relative URLs refer if it does not give its own.
+        URL that the item was fetched from, to which its relative URLs refer if it does not give its own.
     """
-    base = _own_url(item) or base
+    local = is_local(item, base)
+    base = base_of(item, base)
     assets = item.get("assets")
     for key, fields in assets.items() if isinstance(assets, dict) else ():
         if not isinstance(fields, dict):
@@ -116,7 +121,9 @@ def read_assets(item: Mapping[str, Any], base: str = "") -> Iterator[Asset]:
         hrefs = (
             Href(url, _size(copy) if "file:size" in copy else _size(fields))
             for copy in copies
-            if isinstance(href := copy.get("href"), str) and (url := _absolute(base, href)) is not None
+            if isinstance(href := copy.get("href"), str)
+            and (url := _absolute(base, href)) is not None
+            and is_allowed(url, local=local)
         )
         yield Asset(str(key), tuple(hrefs), fields)
 
@@ -143,17 +150,11 @@ def locate(item: Mapping[str, Any], base: str = "", *, prefer_web: bool = False)
         for href in asset.hrefs:
             _add(found, href, _folder_pattern(str(item.get("id") or "")))
     if not found:
-        raise NotASafeError(f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product")
+        raise NotASafeError(
+            f"the STAC item {item.get('id')} has no asset in a .SAFE; it is of another product, or names it by a place "
+            "that an item may not name: those are URLs (https, s3, gs, az), or absolute paths if it names no URL"
+        )
     return max(found.values(), key=lambda one: (one.url.startswith("http") == prefer_web, not one.zip, one.assets))
-
-
-def _own_url(item: Mapping[str, Any]) -> str | None:
-    """Return the URL that an item gives for itself, if it does."""
-    links = item.get("links")
-    for link in links if isinstance(links, list) else ():
-        if isinstance(link, dict) and link.get("rel") == "self" and isinstance(link.get("href"), str):
-            return str(link["href"])
-    return None
 
 
 def _size(fields: Mapping[str, Any]) -> int | None:

@@ -34,7 +34,7 @@ def html(source: CatalogSource, layout: str | None) -> str:
 
 def _rows(source: CatalogSource, layout: str | None) -> list[tuple[str, str]]:
     rows = [
-        ("source", source.location.url),
+        ("source", source.location.label),
         ("size", size_text(_size(source), "not known without a request")),
         ("layout", layout or (f"{DEFAULT_LAYOUT} (default)" if source.location.kind == "SAFE" else "as stored")),
     ]
@@ -48,7 +48,7 @@ def _rows(source: CatalogSource, layout: str | None) -> list[tuple[str, str]]:
 
 def _call(source: CatalogSource, layout: str | None) -> str:
     """The same without Intake."""
-    arguments = [repr(source.location.url), f'engine="{source.location.kind.lower()}"']
+    arguments = [repr(source.location.label), f'engine="{source.location.kind.lower()}"']
     if source.location.kind == "SAFE" and layout:
         arguments.append(f"eopf_version={layout!r}")
     if source.location.storage_options:

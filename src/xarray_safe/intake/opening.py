@@ -8,16 +8,23 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from xarray_safe.errors import InvalidArgumentError
+from xarray_safe.archive.remote.auth import Credentials
+from xarray_safe.archive.remote.options import StoreOptions
+from xarray_safe.errors import InvalidArgumentError, SafeWarning
 from xarray_safe.location import Kind, ProductLocation
+from xarray_safe.net.urls import is_web
 
 if TYPE_CHECKING:
     from xarray import DataTree
+
+STAC_ITEM: Final = "STAC item"
+"""What an entry's metadata say as ``origin`` if its URL is an item's word, not the caller's."""
 
 Chunks = int | str | dict[str, int] | None
 """As `xarray.open_datatree` takes them; the only text is ``"auto"``."""
@@ -37,17 +44,20 @@ class CatalogSource:
         Names of the environment variables that options come from, by option, e.g. ``{"key": "CDSE_S3_ACCESS_KEY"}``.
     size
         Bytes, if the catalog states them.
+    of_item
+        Whether the URL is from a STAC item: then it does not say who may receive credentials.
     """
 
     location: ProductLocation
     name: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
+    of_item: bool = False
 
     @property
     def label(self) -> str:
         """Name for messages; the last part of the URL if the catalog gives none."""
-        return self.name or self.location.url.rstrip("/").rpartition("/")[2]
+        return self.name or self.location.label.rstrip("/").rpartition("/")[2]
 
 
 def parse_source(
@@ -69,6 +79,7 @@ def parse_source(
         name=str(given.get("name", "")),
         environment=dict(given.get("environment") or {}),
         size=size if isinstance(size, int) else None,
+        of_item=given.get("origin") == STAC_ITEM,
     )
 
 
@@ -107,6 +118,8 @@ def open_tree(
     SafeError
         What ``engine="safe"`` raises, or a Zarr that does not exist or cannot be opened.
     """
+    if source.of_item:
+        storage_options = withhold(source.location, storage_options)
     merged = merge_options(source.location.storage_options, storage_options)
     source = replace(source, location=replace(source.location, storage_options=merged))
     check(source)
@@ -120,6 +133,32 @@ def open_tree(
             tree.close()
             raise
     return tree
+
+
+def withhold(location: ProductLocation, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a caller's options without credentials, with a warning, if a STAC item sends them to a host of its own.
+
+    Parameters
+    ----------
+    location
+        Where an item says that its product is.
+    given
+        Options of the caller: with ``trusted_hosts``, servers besides those of the Copernicus Data Space that may
+        receive the credentials.
+    """
+    if not given or not is_web(location.url):
+        return given
+    credentials = Credentials("", flat := StoreOptions.split(given).of_store(location.url))
+    if not credentials.withholds_from(location.url):
+        return {name: value for name, value in flat.items() if name != "trusted_hosts" or location.kind == "SAFE"}
+    host = urlsplit(location.url).hostname
+    warnings.warn(
+        f"{location.label}: {host} gets no credentials, because only a STAC item names it; if it may have them, give "
+        f"{host!r} in the storage option trusted_hosts",
+        SafeWarning,
+        stacklevel=3,
+    )
+    return {name: value for name, value in credentials.others.items() if value != {}}
 
 
 def merge_options(base: Mapping[str, Any], over: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -137,7 +176,7 @@ def check(source: CatalogSource) -> None:
         Naming the variable if the catalog names it, else the option. Intake 2 gives None for an unset variable
         (and the text ``None`` inside a longer text), Intake 1 gives nothing.
     """
-    url = source.location.url
+    url, label = source.location.url, source.location.label
     for path, value in _leaves(source.location.storage_options):
         if value in (None, ""):
             option = "".join(f"[{key!r}]" for key in path)
@@ -148,11 +187,11 @@ def check(source: CatalogSource) -> None:
                 if variable
                 else "an environment variable of the catalog is not set, or the option should be left out"
             )
-            raise InvalidArgumentError(f"{source.label} ({url}): storage_options{option} is empty: {why}.")
+            raise InvalidArgumentError(f"{source.label} ({label}): storage_options{option} is empty: {why}.")
     hollow = source.location.remote and any(part in ("None", "") for part in _url_parts(url))
     if hollow or not url.strip("/"):
         raise InvalidArgumentError(
-            f"{source.label}: the URL {url} has an empty part: a parameter or an environment variable of the "
+            f"{source.label}: the URL {label} has an empty part: a parameter or an environment variable of the "
             f"catalog is not set."
         )
 
@@ -275,7 +314,7 @@ def _check_layout(source: CatalogSource, wanted: str, root: DataTree) -> None:
     from xarray_safe.products import layout_of
 
     layout = find_layout(root)
-    label = f"{source.label} ({source.location.url})"
+    label = f"{source.label} ({source.location.label})"
     if layout is None:
         raise InvalidArgumentError(
             f"{label}: its root attributes do not say which EOPF layout it has, so that "

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from intake.readers.entry import Catalog, DataDescription, ReaderDescription
 from intake.readers.user_parameters import SimpleUserParameter
 
 from xarray_safe.archive.stac import read_assets
+from xarray_safe.archive.stac_rules import as_mapping, pick_keywords, pick_storage_options
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.intake.data import SAFE, EopfZarr
-from xarray_safe.intake.opening import parse_version
+from xarray_safe.intake.opening import STAC_ITEM, parse_version
 from xarray_safe.intake.reader import EopfTreeReader
+from xarray_safe.net.urls import is_web
 from xarray_safe.products.layouts import layout_in
 
 if TYPE_CHECKING:
@@ -107,12 +109,15 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
 
 
 def _add(result: Catalog, name: str, source: _Source, layout: str | None) -> None:
-    """Add an entry and the data that it reads; templates stay templates. The alias is made, which Intake forgets."""
+    """Add an entry and the data that it reads. The alias is made, which Intake forgets.
+
+    Our own templates stay templates; nothing of an item may be one, see `_plain`.
+    """
     keywords = {**source.keywords, **({"eopf_version": layout} if layout else {})}
     data = DataDescription(
         _TYPES[source.kind].qname(),
         kwargs={"url": source.url, "storage_options": source.storage_options},
-        metadata={**source.metadata, "name": name},
+        metadata={**source.metadata, "name": name, "origin": STAC_ITEM},
     )
     data._tok = f"{name}_data"
     entry = ReaderDescription(
@@ -153,9 +158,10 @@ def _items(items: object) -> Iterator[dict[str, Any]]:
 
 def _sources(item: Mapping[str, Any]) -> Iterator[_Source]:
     """Yield the sources of an item's assets: at most one SAFE and one Zarr."""
-    properties = item.get("properties", {})
+    properties = as_mapping(item.get("properties"))
     about = {key: properties[key] for key in _ABOUT if properties.get(key) is not None}
-    assets = [asset for asset in read_assets(item) if asset.hrefs]
+    about = {key: value for key, value in about.items() if _plain(value)}
+    assets = [asset for asset in map(_without_templates, read_assets(item)) if asset.hrefs]
     safe = _safe(item, assets)
     if safe is not None:
         safe.metadata.update(about)
@@ -198,42 +204,60 @@ def _zarr(item: Mapping[str, Any], assets: Sequence[Asset]) -> _Source | None:
     roots = []
     for number, asset in enumerate(assets):
         found = re.match(r"(.+?\.zarr)(/.*)?$", asset.hrefs[0].url)
-        engine = asset.fields.get("xarray:open_datatree_kwargs", {}).get("engine")
+        engine = as_mapping(asset.fields.get("xarray:open_datatree_kwargs")).get("engine")
         if found and engine in _ENGINES:
             roots.append((asset.key != "product", bool((found[2] or "").strip("/")), asset.key, number, found[1]))
     if not roots:
         return None
     _, inside, _, number, url = min(roots)
     asset = assets[number]
-    keywords = {} if inside else dict(asset.fields.get("xarray:open_datatree_kwargs", {}))
-    source = _Source("Zarr", url, _storage_options(item, asset), layout=_layout(item))
-    source.storage_options.update(keywords.get("storage_options") or {})
-    source.keywords = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
-    version = item.get("properties", {}).get("processing:software", {}).get("EOPF-CPM")
-    if version:
+    keywords = {} if inside else as_mapping(asset.fields.get("xarray:open_datatree_kwargs"))
+    source = _Source("Zarr", url, _storage_options(item, asset, keywords.get("storage_options")), layout=_layout(item))
+    wanted = {key: value for key, value in keywords.items() if key not in _NOT_KEYWORDS}
+    source.keywords = pick_keywords(wanted, str(item["id"]))
+    version = as_mapping(as_mapping(item.get("properties")).get("processing:software")).get("EOPF-CPM")
+    if version and _plain(version):
         source.metadata["converter"] = str(version)
     if asset.size is not None and not inside:
         source.metadata["size"] = asset.size
     return source
 
 
-def _storage_options(item: Mapping[str, Any], asset: Asset) -> dict[str, Any]:
-    """Return the options of the xarray-assets extension, which Intake's own STAC reader ignores."""
-    common = item.get("properties", {}).get("xarray:storage_options") or {}
-    return {**common, **(asset.fields.get("xarray:storage_options") or {})}
+def _storage_options(item: Mapping[str, Any], asset: Asset, more: object = None) -> dict[str, Any]:
+    """Return the options of the xarray-assets extension, which Intake's own STAC reader ignores: the harmless ones."""
+    common = as_mapping(as_mapping(item.get("properties")).get("xarray:storage_options"))
+    own = as_mapping(asset.fields.get("xarray:storage_options"))
+    return pick_storage_options({**common, **own, **as_mapping(more)}, str(item["id"]))
+
+
+def _plain(value: object) -> bool:
+    """Return True if a value of an item is no template of Intake's: a number, or a text without braces."""
+    return isinstance(value, int | float) or (isinstance(value, str) and not set(value) & set("{}"))
+
+
+def _without_templates(asset: Asset) -> Asset:
+    """Return an asset without braces in its URLs, which Intake would read as templates, or twice if doubled.
+
+    In the web they may as well be escaped; elsewhere they would mean another file, and the URL is passed over.
+    """
+    hrefs = (
+        href._replace(url=href.url.replace("{", "%7B").replace("}", "%7D")) if is_web(href.url) else href
+        for href in asset.hrefs
+    )
+    return replace(asset, hrefs=tuple(href for href in hrefs if _plain(href.url)))
 
 
 def _layout(item: Mapping[str, Any]) -> str | None:
     """Layout of an item's Zarr; None if the item does not tell it."""
     try:
         return layout_in(item)
-    except InvalidArgumentError:
+    except (InvalidArgumentError, AttributeError, TypeError):  # an item may have anything in any place
         return None
 
 
 def _product(item: Mapping[str, Any]) -> str:
-    """Name of the product: the item's id without ``.SAFE`` or ``.zarr``."""
-    return re.sub(r"\.(SAFE|zarr)$", "", str(item["id"]))
+    """Name of the product: the item's id without ``.SAFE`` or ``.zarr``, and without what may mean a template."""
+    return re.sub(r"[^\w.+-]", "_", re.sub(r"\.(SAFE|zarr)$", "", str(item["id"])))
 
 
 def _short(thing: object) -> str:

@@ -33,6 +33,19 @@ def describe_error(error: BaseException, limit: int | None = 200) -> str:
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 
+def showable(error: BaseException) -> BaseException | None:
+    """Return an error as a cause to show in tracebacks; None if its text, or that of its own causes, has secrets."""
+    link: BaseException | None = error
+    seen: set[int] = set()  # libraries that raise a stored error again may close a circle
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        text = str(link)
+        if redact(text) != " ".join(text.split()):
+            return None
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return error
+
+
 def is_url(text: str) -> bool:
     """Return True if a text begins as a URL, or a chain of them, does."""
     return URL.match(text) is not None

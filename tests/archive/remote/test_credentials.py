@@ -99,13 +99,20 @@ def _plain(secret):
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_an_item_given_as_such_says_where_it_is(catalogue, secret):
+def test_an_item_given_as_such_does_not_say_so_either(catalogue, secret):
+    """Whatever it calls its own URL: only the caller names hosts."""
     web, found = catalogue
-    open_archive(found, SECRETS[secret])
+    for own in (None, f"{web.stranger}/items/x"):
+        odd = {**found, "links": [{"rel": "self", "href": own}] if own else []}
+        assert open_archive(odd, SECRETS[secret]).exists("manifest.safe")
+    assert web.seen
+    assert not told(web, "localhost")
+    trusting = {**SECRETS[secret], "trusted_hosts": ("localhost",)}
+    assert pickle.loads(pickle.dumps(open_archive(found, {**_plain(secret), "trusted_hosts": "localhost"})))
     assert told(web, "localhost")
     web.first = lambda page: page.host == "localhost" and _on(page)
     web.seen.clear()
-    open_archive(found, SECRETS[secret])
+    open_archive(found, trusting)
     assert told(web, "localhost")
     assert not told(web, "127.0.0.1"), "redirects are what they are elsewhere"
 

@@ -27,7 +27,8 @@ class Credentials:
     Parameters
     ----------
     home
-        URL that the user gave them for.
+        URL that the user gave them for; "" if there is none, because a STAC item names the servers: then they go to
+        those that the user names, and to those of the Copernicus Data Space.
     options
         Storage options, as for `HttpStore`.
 
@@ -38,10 +39,12 @@ class Credentials:
     """
 
     def __init__(self, home: str, options: Mapping[str, Any]) -> None:
-        self._home = web_parts(home)
+        self._home = web_parts(home) if home else None
         rest = dict(options)
-        self._trusted = _trusted(rest.pop("trusted_hosts", None), http=self._home.scheme == "http")
-        self.token = RenewableToken(rest.pop("token", None), redact_url(home))
+        self._trusted = _trusted(
+            rest.pop("trusted_hosts", None), http=self._home is None or self._home.scheme == "http"
+        )
+        self.token = RenewableToken(rest.pop("token", None), redact_url(home) or "STAC item")
         client = as_dict("client_kwargs", rest.pop("client_kwargs", None))
         # None of these may stay the session's own: it would take them along to wherever a redirect leads.
         self._headers = _both("headers", client, rest)
@@ -58,6 +61,8 @@ class Credentials:
     def is_trusted(self, url: str) -> bool:
         """Return True if the server of a URL may receive the credentials."""
         there, home = urlsplit(url), self._home
+        if home is None:
+            return _COPERNICUS.allows(url) or self._trusted.allows(url)
         if (there.scheme, there.netloc) == (home.scheme, home.netloc):
             return True  # the user's own words, however they are read
         user, at, _ = home.netloc.rpartition("@")
@@ -72,14 +77,19 @@ class Credentials:
 
     def withholds_from(self, url: str) -> bool:
         """Return True if there are credentials that the server of a URL does not receive."""
-        given = self._headers or self._more or self.token.given or "@" in self._home.netloc
+        given = self._headers or self._more or self.token.given or self._login
         return bool(given) and not self.is_trusted(url)
+
+    @property
+    def _login(self) -> str:
+        """User and password in the URL that they were given for."""
+        return self._home.netloc.rpartition("@")[0] if self._home else ""
 
     def request_kwargs(self, url: str, token: str | None) -> tuple[str, dict[str, Any]]:
         """Return the URL and the arguments of aiohttp for a request for it; there are always ``headers``."""
         if not self.is_trusted(url):
             return url, {"headers": {}}
-        parts, user = urlsplit(url), self._home.netloc.rpartition("@")[0]
+        parts, user = urlsplit(url), self._login
         if user and "@" not in parts.netloc:
             url = parts._replace(netloc=f"{user}@{parts.netloc}").geturl()
         bearer = bearer_header(token) if token else {}

@@ -26,7 +26,7 @@ def connect(url: str, options: Mapping[str, Any], home: str | None = None) -> Re
     options
         Storage options of this store alone; see `StoreOptions.of_store`.
     home
-        URL whose host the options' credentials are for, if that is another one.
+        URL whose host the options' credentials are for, if that is another one; "" if the user named none.
 
     Raises
     ------

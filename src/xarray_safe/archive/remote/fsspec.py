@@ -26,7 +26,7 @@ from xarray_safe.errors import (
     SafeError,
     UnsupportedProductError,
 )
-from xarray_safe.net.urls import describe_error, is_web, join_url, redact_url
+from xarray_safe.net.urls import describe_error, is_web, join_url, redact_url, showable
 from xarray_safe.runtime import PerProcess
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class RangesStore:
         except Exception as error:
             if is_transient(error):
                 raise TransientError(describe_error(error)) from None
-            raise RemoteFailedError(f"{label} could not be read ({describe_error(error)})") from error
+            raise RemoteFailedError(f"{label} could not be read ({describe_error(error)})") from showable(error)
         try:
             data = bytes(memoryview(found))  # type: ignore[arg-type]
         except TypeError:

@@ -61,7 +61,8 @@ class HttpStore:
         ``trusted_hosts``, more hosts that may get the credentials (headers, cookies, parameters, logins, tokens):
         names, or their ends with a leading dot.
     home
-        URL whose host the credentials are for; by default, that of `url`.
+        URL whose host the credentials are for; by default, that of `url`. "" for none, if the URL is not the user's
+        word: then they go to `trusted_hosts` and the Copernicus Data Space only.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class HttpStore:
     def __init__(self, url: str, options: Mapping[str, Any], home: str | None = None) -> None:
         parts = web_parts(url)
         self.host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._options, self._home = dict(options), home or url
+        self._options, self._home = dict(options), url if home is None else home
         self._start()
 
     def _start(self) -> None:
