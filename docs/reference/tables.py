@@ -2,7 +2,7 @@
 
     python docs/reference/tables.py
 
-A test holds the pages against the tables.
+A test compares the pages with the tables.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ Each error is a `SafeError` and also the built-in exception that a caller would 
     ├── AccessDeniedError        (PermissionError)
     ├── RemoteFailedError        (ConnectionError)
     ├── InvalidArgumentError     (ValueError)
+    ├── MissingPackageError      (ImportError)
     ├── AccessError              (OSError): xarray_safe.access.errors
     │   ├── LoginFailedError     (PermissionError)
     │   │   └── TwoFactorNeededError

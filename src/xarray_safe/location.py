@@ -21,7 +21,7 @@ from xarray_safe.errors import (
     RemoteFailedError,
     SafeError,
 )
-from xarray_safe.net.urls import describe_error, redact_url, showable
+from xarray_safe.net.urls import describe_error, is_remote, is_url, redact_url, showable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["SAFE", "Zarr"]
 
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _TENANT: Final = re.compile(r"s3a?://[^/]*:")
 """A bucket of Ceph's multitenancy, ``tenant:bucket``, which botocore, and so s3fs, refuses."""
 _ZARR: Final = (".zmetadata", ".zgroup", "zarr.json")
@@ -61,7 +60,7 @@ class ProductLocation:
     @property
     def remote(self) -> bool:
         """Whether it is on another machine."""
-        return _URL.match(self.url) is not None and not self.url.lower().startswith("file:")
+        return is_remote(self.url)
 
     @property
     def label(self) -> str:
@@ -195,14 +194,14 @@ def locate(source: str | os.PathLike[str], storage_options: Mapping[str, Any] | 
         It is neither a SAFE nor a Zarr.
     """
     url = os.fsdecode(os.fspath(source))
-    if not _URL.match(url):
+    if not is_url(url):
         url = os.path.abspath(os.path.expanduser(url))
         if not os.path.exists(url):
             raise MissingFileError(f"{url} does not exist")
     options = dict(storage_options or {})
     if _is_zarr(url):
         return ProductLocation("Zarr", url, options)
-    if guess(url) is None and not _URL.match(url):
+    if guess(url) is None and not is_url(url):
         from xarray_safe.products import TYPES
 
         opened = ", ".join(product_type.title for product_type in TYPES)
@@ -233,7 +232,7 @@ def _extra_access() -> Iterator[None]:
 
 
 def _is_zarr(url: str) -> bool:
-    path = url.rpartition("::")[2].partition("?")[0] if _URL.match(url) else url
+    path = url.rpartition("::")[2].partition("?")[0] if is_url(url) else url
     if re.search(r"\.zarr(\.zip)?/?$", path.lower()):
         return True
     if os.path.isdir(url):

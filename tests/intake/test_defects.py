@@ -41,7 +41,12 @@ def test_named_entries_are_not_listed():
     plain = intake.entry.Catalog()
     plain["mine"] = EopfTreeReader(EopfZarr("x.zarr"))
     assert list(plain) == []
-    item = {"type": "Feature", "id": "mine", "properties": {}, "assets": {"product": {"href": "x.zarr"}}}
+    item = {
+        "type": "Feature",
+        "id": "mine",
+        "properties": {},
+        "assets": {"product": {"href": "https://example.org/x.zarr"}},
+    }
     assert list(catalog(item)) == ["mine_zarr"]
 
 
@@ -98,7 +103,7 @@ def test_v1_needs_jinja2():
 
 def test_stac_reader_drops_how_to_open():
     keywords = {"engine": "zarr", "consolidated": True}
-    asset = {"href": "x.zarr", "type": "application/vnd+zarr", "roles": ["data"]}
+    asset = {"href": "https://example.org/x.zarr", "type": "application/vnd+zarr", "roles": ["data"]}
     asset |= {"xarray:open_datatree_kwargs": keywords, "xarray:storage_options": {"anon": True}}
     item = {
         "type": "Feature", "stac_version": "1.0.0", "id": "mine", "properties": {"datetime": "2025-01-01T00:00:00Z"},

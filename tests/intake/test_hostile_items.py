@@ -9,6 +9,8 @@ import pickle
 import warnings
 
 import intake
+from typing import Any
+
 import pytest
 
 from tests.servers.recorder import Recorder
@@ -195,7 +197,7 @@ def test_a_local_path_beside_a_url_is_passed_over(tmp_path):
         catalog(thing)
 
 
-SECRETS = {
+SECRETS: dict[str, dict[str, dict[str, Any]]] = {
     "headers": {"headers": {"Authorization": f"Bearer {SECRET}"}},
     "cookies": {"cookies": {"session": SECRET}},
     "the session's": {"client_kwargs": {"headers": {"X-Key": SECRET}}},
@@ -212,7 +214,7 @@ def test_credentials_need_a_host_that_the_caller_names(server, kind, end, secret
         catalog(thing)[f"x_{kind}"].read(storage_options=SECRETS[secret])
     assert server.received
     assert SECRET not in str(server.received)
-    trusting = {name: dict(value) for name, value in SECRETS[secret].items()}
+    trusting: dict[str, Any] = {name: dict(value) for name, value in SECRETS[secret].items()}
     (trusting["http"] if secret == "by scheme" else trusting)["trusted_hosts"] = "127.0.0.1"
     read(thing, kind, storage_options=trusting)
     assert SECRET in str(server.received)

@@ -87,13 +87,14 @@ def test_wrong_keys_are_an_error_without_them_in_it(locked, bucket, monkeypatch)
 def test_a_catalog_from_a_search_opens_both(s3, cat, bucket):
     name = next(bucket.glob("*.SAFE")).stem
     options = cat(endpoint=s3.url).zarr_s3.source.location.storage_options
-    manifest = {"href": f"s3://sample/{name}.SAFE/manifest.safe", "xarray:storage_options": options}
-    product = {"href": f"s3://sample/{name}.zarr", "xarray:storage_options": options}
+    manifest = {"href": f"s3://sample/{name}.SAFE/manifest.safe"}
+    product = {"href": f"s3://sample/{name}.zarr"}
     found = catalog(
         {"type": "Feature", "id": name, "properties": {}, "assets": {"safe_manifest": manifest, "product": product}},
         eopf_version="2.8",
     )
-    assert found[f"{name}_safe"].read().identical(found[f"{name}_zarr"].read())
+    safe, zarr = (found[f"{name}_{kind}"].read(storage_options=options) for kind in ("safe", "zarr"))
+    assert safe.identical(zarr)
 
 
 def test_the_public_catalog_over_http(bucket, cat):

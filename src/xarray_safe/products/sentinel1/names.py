@@ -29,9 +29,6 @@ STEM: Final = re.compile(
 )
 """Name of a file that belongs to one image (annotation, measurement)."""
 
-POLARISATIONS: Final = ("HH", "HV", "VV", "VH")
-TIME: Final = "%Y%m%dT%H%M%S"
-
 
 @dataclass(frozen=True, slots=True)
 class Image:

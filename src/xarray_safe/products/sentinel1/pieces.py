@@ -36,7 +36,7 @@ class Piece:
     dims
         Names of its dimensions.
     about
-        ``long_name``, ``units`` and ``dtype``, as far as the layout's mapping states them.
+        ``long_name``, ``units`` and ``dtype``, if the layout's mapping states them.
     coordinates
         Of data: its coordinates as layout 2.8 lists them. Empty for a coordinate.
     stated
