@@ -76,9 +76,20 @@ def test_only_unmasked_no_data_is_excused(turned: bool) -> None:
         ((False, True), "/conditions/geometry/sun_angles@dtype", "attribute", "<f8", "<missing>", LEFT_OUT),
         ((False, True), "/conditions/geometry/sun_angles@units", "attribute", "degrees", "<missing>", ""),
         ((False, True), "/measurements/reflectance/r10m/b02@units", "attribute", "a", "b", ""),
+        ((False, True), "/measurements/reflectance/r10m", "group", "<missing>", "there", ""),
+        ((False, True), "/measurements/reflectance/r10m/b04", "variable", "<missing>", "there", ""),
+        ((False, True), "/measurements/reflectance/r20m/b08", "variable", "<missing>", "there", GEOZARR),
+        ((False, True), "/measurements/reflectance/r20m/b05", "variable", "<missing>", "there", ""),
+        ((False, True), "/conditions/mask/l1c_classification/r60m/b00@dtype", "attribute", "|u1", "<missing>", ""),
     ],
 )
 def test_what_one_form_has(
     multiscale: tuple[bool, bool], path: str, kind: str, left: str, right: str, reason: str
 ) -> None:
-    assert ExpectedDifferences("3.0", multiscale=multiscale).form(path, kind, left, right) == reason
+    assert ExpectedDifferences("3.0", multiscale=multiscale, type="S02MSIL2A").form(path, kind, left, right) == reason
+
+
+@pytest.mark.parametrize("layout", ["auto", None])
+def test_auto_is_the_layout_of_the_twin(l2a_folder: Path, twins: dict[str, Path], layout: str | None) -> None:
+    found = compare(l2a_folder, twins["2.5"], layout=layout, values=False, costs=False)
+    assert (found.layout, found.identical) == ("2.5", True)

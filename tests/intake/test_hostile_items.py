@@ -7,10 +7,9 @@ import json
 import os
 import pickle
 import warnings
-
-import intake
 from typing import Any
 
+import intake
 import pytest
 
 from tests.servers.recorder import Recorder

@@ -193,3 +193,25 @@ def test_a_local_product_opens_from_its_item(bucket):
     items = [item({"safe_manifest": {"href": f"{folder}/manifest.safe"}}), item({"product": {"href": str(store)}})]
     cat = catalog(items, eopf_version="2.8")
     assert cat[f"{NAME}_safe"].read().identical(cat[f"{NAME}_zarr"].read())
+
+
+def test_the_same_product_in_both_layouts():
+    """The Sample Service publishes it twice, under one id: each Zarr in its own layout, the SAFE in the first's."""
+    zarrs = [
+        item(
+            {"product": {"href": STORE.replace("cpm_v256", version), "xarray:open_datatree_kwargs": {"engine": "zarr"}}}
+        )
+        for version in ("cpm_v270", "cpm_v300")
+    ]
+    found = catalog([of_cdse(), *zarrs])
+    assert [found[f"{NAME}_{kind}"].kwargs["eopf_version"] for kind in ("safe", "zarr", "zarr_2")] == [
+        "2.7",
+        "2.7",
+        "3.0",
+    ]
+
+
+def test_auto_is_the_layout_of_the_zarr():
+    for version in ("auto", None, ""):
+        found = catalog([of_cdse(), of_eopf()], eopf_version=version)
+        assert {found[name].kwargs["eopf_version"] for name in found} == {"2.5"}

@@ -93,3 +93,20 @@ def test_stac_items(found: dict[str, object], layout: str) -> None:
 def test_what_tells_nothing_is_an_error(found: object) -> None:
     with pytest.raises(InvalidArgumentError, match="layout"):
         layout_in(found)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="stores of the other missions lie beside the repository")
+@pytest.mark.parametrize(
+    "path",
+    sorted([*KIT.glob("sentinel1/*OCN*.zarr.zip"), *KIT.glob("sentinel3/*.zarr.zip")]),
+    ids=lambda path: path.name[:40],
+)
+def test_stores_of_other_missions(path: Path) -> None:
+    assert layout_in(path) == re.search(r"eopf-(\d\.\d)", path.name)[1]  # type: ignore[index]
+
+
+def test_a_path_that_is_not_a_zarr(tmp_path: Path) -> None:
+    (tmp_path / "x.zarr.zip").write_bytes(b"no zip")
+    for path in (tmp_path / "x.zarr.zip", tmp_path, tmp_path / "nothing.zarr"):
+        with pytest.raises(InvalidArgumentError, match="cannot be opened as a Zarr"):
+            layout_in(path)

@@ -14,6 +14,7 @@ from xarray_safe.access.sizes import client_options, retry_config, s3_store, siz
 from xarray_safe.archive.stac_rules import is_allowed
 from xarray_safe.errors import InvalidArgumentError
 from xarray_safe.net.urls import redact_url
+from xarray_safe.products import type_named
 from xarray_safe.runtime import settings
 
 if TYPE_CHECKING:
@@ -78,13 +79,16 @@ class SampleService:
         """Name the service."""
         return f"SampleService({web.host_of(self.url)!r})"
 
-    def find(self, name: str) -> ZarrProduct:
+    def find(self, name: str, *, collection: str | None = None) -> ZarrProduct:
         """Find the Zarr of a product.
 
         Parameters
         ----------
         name
             Of the product, with or without ``.SAFE``, or of its Zarr.
+        collection
+            To find it in, by default that of the product's type. Collections share names: that of Zarr v3 (layout 3.0)
+            ends in ``-zarr3``.
 
         Raises
         ------
@@ -92,9 +96,16 @@ class SampleService:
             There is none; the service has a sample of products, and removes them after a while.
         """
         wanted = odata.product_name(name)
-        items = stac.search(self.url, self.limits, ids=[wanted], limit=1)
+        kind = type_named(wanted)
+        collection = collection or (kind.collection if kind else "") or None
+        items = stac.search(
+            self.url, self.limits, ids=[wanted], collections=[collection] if collection else None, limit=1
+        )
         if not items:
-            raise UnknownProductError(f"The EOPF Sample Service has no Zarr of {wanted} (it has a changing sample).")
+            place = f" in its collection {collection}" if collection else ""
+            raise UnknownProductError(
+                f"The EOPF Sample Service has no Zarr of {wanted}{place} (it has a changing sample)."
+            )
         return _zarr_product(items[0])
 
     def search(

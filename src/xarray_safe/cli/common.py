@@ -27,8 +27,10 @@ def check_options(text: str | None) -> str | None:
 
 def _check_layout(text: str | None) -> str | None:
     if text is not None:
-        from xarray_safe.products import layout_of  # here, so that --help is fast
+        from xarray_safe.products.layouts import AUTO, layout_of  # here, so that --help is fast
 
+        if text == AUTO:
+            return None
         try:
             layout_of(text)
         except InvalidArgumentError as error:

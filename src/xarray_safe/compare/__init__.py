@@ -14,12 +14,12 @@ from xarray_safe.compare.result import ComparedSource, Difference, Measurement, 
 from xarray_safe.errors import InvalidArgumentError, MissingElementError, SafeError, deprecated_names
 from xarray_safe.location import ProductLocation, locate
 from xarray_safe.net.urls import describe_error, redact
-from xarray_safe.products.layouts import has_multiscales, layout_in, layout_of
+from xarray_safe.products.layouts import AUTO, has_multiscales, layout_in, layout_of
 from xarray_safe.quicklook import true_colour
 from xarray_safe.summary import Summary, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from xarray import DataTree
 
@@ -88,11 +88,12 @@ def compare(
         for source, options in ((safe, safe_options), (zarr, zarr_options))
     ]
     with ExitStack() as stack:
-        trees, common = _open(sources, None if layout is None else layout_of(layout), stack)
+        trees, common = _open(sources, None if layout in (None, AUTO) else layout_of(layout), stack)
         known = ExpectedDifferences(
             common,
             converted=(not _is_safe(sources[0]), not _is_safe(sources[1])),
             multiscale=(has_multiscales(trees[0]), has_multiscales(trees[1])),
+            type=_type(trees),
         )
         found = TreeComparer(known, values=values, progress=progress)
         found.compare(trees[0], trees[1])
@@ -127,6 +128,15 @@ def _open(
             layout = _layout(source, trees[i], asked)
     assert layout is not None
     return (trees[0], trees[1]), layout
+
+
+def _type(trees: Iterable[DataTree]) -> str:
+    """EOPF product type that one of the trees states; empty if none does."""
+    items = (tree.attrs.get("stac_discovery") for tree in trees)
+    found = (item.get("properties") for item in items if isinstance(item, dict))
+    return next(
+        (str(facts["product:type"]) for facts in found if isinstance(facts, dict) and "product:type" in facts), ""
+    )
 
 
 def _layout(source: ProductLocation | DataTree, tree: DataTree, asked: str | None) -> str:

@@ -133,11 +133,16 @@ class ExpectedDifferences:
         Layout of both.
     converted
         Whether the left one, and the right one, may have been written by the converter.
+    multiscale
+        Whether the left one, and the right one, is in GeoZarr form.
+    type
+        EOPF product type of both; empty if unknown: any.
     """
 
     layout: str
     converted: tuple[bool, bool] = (True, True)
     multiscale: tuple[bool, bool] = (False, False)
+    type: str = ""
 
     def unmasked(self, left: Variable, right: Variable) -> UnmaskedNoData | None:
         """Return the no data of one side if it is masked in the other, and a number in the converter's Zarr of 3.0."""
@@ -157,7 +162,7 @@ class ExpectedDifferences:
         if self.multiscale[0] == self.multiscale[1]:
             return ""
         ours, theirs = (right, left) if self.multiscale[0] else (left, right)
-        forms = [known.geozarr for known in TYPES if known.geozarr]
+        forms = [known.geozarr for known in TYPES if known.geozarr and self.type in ("", known.name)]
         if ours == MISSING:
             return GEOZARR if any(form.adds(path, kind) for form in forms) else ""
         return LEFT_OUT if theirs == MISSING and any(form.drops(path, kind) for form in forms) else ""

@@ -231,10 +231,10 @@ def parse_version(eopf_version: object) -> str | None:
     InvalidArgumentError
         If it is unknown.
     """
-    from xarray_safe.products import layout_of
+    from xarray_safe.products.layouts import AUTO, layout_of
 
     text = "" if eopf_version is None else str(eopf_version).strip()
-    if text.lower() in ("", "none", "null"):
+    if text.lower() in ("", "none", "null", AUTO):
         return None
     layout_of(text)
     return text

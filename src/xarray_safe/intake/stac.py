@@ -104,7 +104,9 @@ def catalog(items: object, *, eopf_version: str | None = None, endpoint: str = C
             source.keywords.update({key: value for key, value in zarrs[0].keywords.items() if key in _SHARED})
         for kind, sources in kinds.items():
             for number, source in enumerate(sources, 1):
-                _add(result, f"{product}_{kind.lower()}" + (f"_{number}" if number > 1 else ""), source, layout)
+                suffix = f"_{number}" if number > 1 else ""
+                own = version or source.layout or layout  # each Zarr has its own; a SAFE opens as the first one
+                _add(result, f"{product}_{kind.lower()}{suffix}", source, own)
     return result
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from zipfile import BadZipFile
 
 from xarray_safe.errors import InvalidArgumentError
 
@@ -84,14 +85,25 @@ def evidence_of(source: object) -> Evidence:
     if isinstance(source, Mapping):
         return _of_json({str(key): value for key, value in source.items()})
     if isinstance(source, str | os.PathLike) or hasattr(source, "list_prefix"):
-        import zarr
-
-        return evidence_of(zarr.open_group(source, mode="r"))
+        return _stored(source)
     if hasattr(source, "members") and hasattr(source, "attrs"):
         return _rooted(source, lambda: _zarr(source))
     raise InvalidArgumentError(
         f"a {type(source).__name__} is neither a tree, a Zarr nor a STAC item, of which the layout could be told"
     )
+
+
+def _stored(source: Any) -> Evidence:
+    """Evidence in a Zarr store, or at a path: a folder or a zip."""
+    import zarr
+    from zarr.storage import ZipStore
+
+    zipped = isinstance(source, str | os.PathLike) and str(source).lower().endswith(".zip")
+    try:
+        store = ZipStore(source, mode="r") if zipped else source
+        return evidence_of(zarr.open_group(store, mode="r"))
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise InvalidArgumentError(f"{source} cannot be opened as a Zarr, to tell its layout: {error}") from error
 
 
 def _rooted(source: Any, nodes: Callable[[], Iterator[NodeFacts]]) -> Evidence:

@@ -12,6 +12,8 @@ from xarray_safe.products.evidence import Evidence, evidence_of
 
 LAYOUTS: Final = ("2.5", "2.6", "2.7", "2.8", "3.0")
 DEFAULT_LAYOUT: Final = "2.8"
+AUTO: Final = "auto"
+"""Where a twin is known (compare, catalogs): the layout that the twin has."""
 
 HISTORY: Final = "processing_history"
 """Root attribute with the steps of processing: a list of steps by level."""
@@ -96,7 +98,8 @@ def _versions(found: Evidence) -> Iterator[str]:
 
 
 def _in_bytes(found: Evidence) -> bool:
-    return any("short_name" in node.attrs and "_eopf_attrs" not in node.attrs for node in found.nodes())
+    nodes = list(found.nodes())
+    return any("short_name" in node.attrs for node in nodes) and not any("_eopf_attrs" in node.attrs for node in nodes)
 
 
 def _in_whole_metres(found: Evidence) -> bool:

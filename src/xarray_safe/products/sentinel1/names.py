@@ -29,6 +29,8 @@ STEM: Final = re.compile(
 )
 """Name of a file that belongs to one image (annotation, measurement)."""
 
+TIME: Final = "%Y%m%dT%H%M%S"
+
 
 @dataclass(frozen=True, slots=True)
 class Image:

@@ -25,17 +25,28 @@ _DEFECTS: Final = {
     "2.8": ConverterDefects(truncated_labels=(_BAND, _DETECTOR), filled_labels=(_DETECTOR,)),
 }
 
-_GEOZARR: Final = GeoZarrForm(
-    added={  # levels, bands averaged into them, coordinate systems
-        "group": re.compile(r"^/measurements/reflectance/r\d+m$"),
-        "variable": re.compile(r"/spatial_ref$|^/measurements/reflectance/r\d+m/b\d[\da]$"),
-        "coordinate": re.compile(r"/spatial_ref$"),
-        "attribute": re.compile(
-            r"@(spatial:|proj:|zarr_conventions|multiscales|grid_mapping|stac_discovery/assets/reflectance/)"
+_AVERAGED: Final = {"L1C": r"r20m/b0[2348]|r60m/(?:b0[2-8]|b8a|b1[12])", "L2A": r"r[26]0m/b08"}
+"""Bands that the GeoZarr form has averaged from a finer resolution."""
+
+
+def _geozarr(level: Level) -> GeoZarrForm:
+    """Return what the Sample Service's form of 3.0 adds and omits."""
+    coarse = "r(?:120|360|720)m"
+    band = rf"{coarse}/(?:b\d[\da]|x|y)|{_AVERAGED[level]}"
+    return GeoZarrForm(
+        added={  # levels, bands averaged into them, coordinate systems
+            "group": re.compile(rf"^/measurements/reflectance/{coarse}$"),
+            "variable": re.compile(rf"/spatial_ref$|^/measurements/reflectance/(?:{band})$"),
+            "coordinate": re.compile(r"/spatial_ref$"),
+            "attribute": re.compile(
+                r"@(spatial:|proj:|zarr_conventions|multiscales|grid_mapping|stac_discovery/assets/reflectance/)"
+            ),
+        },
+        dropped=re.compile(
+            r"^/conditions/(geometry|meteorology)/.*@dtype$"
+            r"|^/quality/probability/.*@(dtype|fill_value|valid_min|valid_max)$"
         ),
-    },
-    dropped=re.compile(r"^/(conditions|quality/probability)/.*@(dtype|fill_value|valid_min|valid_max)$"),
-)
+    )
 
 
 def _type(level: Level) -> ProductType:
@@ -54,7 +65,7 @@ def _type(level: Level) -> ProductType:
         example=f"S2A_MSI{level}_20250503T103701_N0511_R008_T32UNE_20250503T173316",
         reprocessed=re.compile(r"(S2[A-Z]_MSIL\w\w_\d{8}T\d{6})_N\d{4}_R\d{3}_(T\d{2}[A-Z]{3})_"),
         defects=_DEFECTS,
-        geozarr=_GEOZARR,
+        geozarr=_geozarr(level),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentinel-2 L1C and L2A: `/conditions/meteorology`, from two GRIB files, in both layouts.
+"""Sentinel-2 L1C and L2A: `/conditions/meteorology`, from two GRIB files.
 
 Each file is a group of fields on 9 x 9 points over the tile: forecasts of the ECMWF, and aerosols of the Copernicus
 Atmosphere Monitoring Service (CAMS) since baseline 04.00. Layout 2.8 describes them by a table (mappings
