@@ -74,7 +74,7 @@ class OnGrid:
         kind = values.dtype
         if kind.kind == "M":
             values = values.astype(np.int64).astype(np.float64).astype(np.int64).astype(kind)
-        empty = np.datetime64("NaT") if kind.kind == "M" else np.nan
+        empty = np.datetime64("NaT", "ns") if kind.kind == "M" else np.nan
         result = np.full((len(grid.lines), len(grid.pixels)), empty, kind)
         result[grid.rows, grid.columns] = values
         return result

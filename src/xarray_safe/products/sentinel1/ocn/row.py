@@ -115,7 +115,7 @@ def _times(characters: Values) -> Values:
     """Times of characters along the third dimension; what is not a time (dashes) is none."""
     last = np.ascontiguousarray(np.moveaxis(characters, 2, -1))
     texts = [bytes(row.tobytes()).decode("ascii", "replace").strip(" \0") for row in last.reshape(-1, last.shape[-1])]
-    times = np.full(len(texts), np.datetime64("NaT"), "M8[ns]")
+    times = np.full(len(texts), np.datetime64("NaT", "ns"), "M8[ns]")
     for number, text in enumerate(texts):
         if text[:1].isdigit():
             times[number] = np.datetime64(text.replace(" ", "T"), "ns")
