@@ -9,6 +9,8 @@ from xarray_safe.model.product import Product
 from xarray_safe.products.sentinel2 import bands, layout25, layout26, layout27, layout28, layout30, meteorology
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from xarray_safe.model.arrays import Context
     from xarray_safe.model.product import Var
     from xarray_safe.products.sentinel2.bands import Level
@@ -26,51 +28,38 @@ def layout_25(level: Level) -> Product:
 
 def layout_26(level: Level) -> Product:
     """Tables of a level in layout 2.6."""
-    return _product(
-        level,
-        layout="2.6",
-        variables=layout26.variables(level),
-        attrs=layout26.attributes(level),
-        finalize=layout26.finish,
-    )
+    return _described(level, "2.6", layout26)
 
 
 def layout_27(level: Level) -> Product:
     """Tables of a level in layout 2.7."""
-    return _product(
-        level,
-        layout="2.7",
-        variables=layout27.variables(level),
-        attrs=layout27.attributes(level),
-        finalize=layout27.finish,
-    )
+    return _described(level, "2.7", layout27)
 
 
 def layout_28(level: Level) -> Product:
     """Tables of a level in layout 2.8."""
-    return _product(
-        level,
-        layout="2.8",
-        variables=layout28.variables(level),
-        attrs=layout28.attributes(level),
-        finalize=layout28.finish,
-    )
+    return _described(level, "2.8", layout28)
 
 
 def layout_30(level: Level) -> Product:
     """Tables of a level in layout 3.0."""
-    return _product(
-        level,
-        layout="3.0",
-        variables=layout30.variables(level),
-        attrs=layout30.attributes(level),
-        finalize=layout30.finish,
-        data_attribute=layout30.DATA_ATTRIBUTE,
-    )
+    return _described(level, "3.0", layout30, data_attribute=layout30.DATA_ATTRIBUTE)
 
 
 LAYOUTS: Final = {"2.5": layout_25, "2.6": layout_26, "2.7": layout_27, "2.8": layout_28, "3.0": layout_30}
 """Tables by layout; 2.7 and 3.0 are differences over 2.8, 2.6 over 2.7."""
+
+
+def _described(level: Level, layout: str, tables: ModuleType, **more: Any) -> Product:
+    """Tables of a layout whose variables describe themselves, from the module that states them."""
+    return _product(
+        level,
+        layout=layout,
+        variables=tables.variables(level),
+        attrs=tables.attributes(level),
+        finalize=tables.finish,
+        **more,
+    )
 
 
 def _product(level: Level, **tables: Any) -> Product:
